@@ -1,0 +1,134 @@
+#include "base/json_out.h"
+
+#include <fmt/format.h>
+
+#include <iterator>
+
+namespace satgate {
+namespace {
+
+// Length of the valid UTF-8 sequence at the front of `text`, or 0 (RFC 3629, table 3-7 of Unicode).
+size_t utf8_length(std::string_view text) {
+  const auto at = [&](size_t i) { return static_cast<uint8_t>(text[i]); };
+  const auto continues = [&](size_t i) { return i < text.size() && (at(i) & 0xc0) == 0x80; };
+  const uint8_t lead = at(0);
+  if (lead < 0x80) return 1;
+  if (lead >= 0xc2 && lead <= 0xdf) return continues(1) ? 2 : 0;
+  if (lead >= 0xe0 && lead <= 0xef) {
+    if (!continues(1) || !continues(2)) return 0;
+    if (lead == 0xe0 && at(1) < 0xa0) return 0;
+    if (lead == 0xed && at(1) > 0x9f) return 0;
+    return 3;
+  }
+  if (lead >= 0xf0 && lead <= 0xf4) {
+    if (!continues(1) || !continues(2) || !continues(3)) return 0;
+    if (lead == 0xf0 && at(1) < 0x90) return 0;
+    if (lead == 0xf4 && at(1) > 0x8f) return 0;
+    return 4;
+  }
+  return 0;
+}
+
+void append_escaped(std::string& out, char c) {
+  switch (c) {
+    case '"':
+      out += "\\\"";
+      return;
+    case '\\':
+      out += "\\\\";
+      return;
+    case '\n':
+      out += "\\n";
+      return;
+    case '\r':
+      out += "\\r";
+      return;
+    case '\t':
+      out += "\\t";
+      return;
+    default:
+      fmt::format_to(std::back_inserter(out), "\\u{:04x}", static_cast<unsigned>(c));
+      return;
+  }
+}
+
+}  // namespace
+
+void append_json_string(std::string& out, std::string_view text) {
+  out += '"';
+  while (!text.empty()) {
+    const char c = text.front();
+    if (c == '"' || c == '\\' || (static_cast<uint8_t>(c) < 0x20)) {
+      append_escaped(out, c);
+      text.remove_prefix(1);
+      continue;
+    }
+    const size_t length = utf8_length(text);
+    if (length == 0) {
+      out += "\xef\xbf\xbd";
+      text.remove_prefix(1);
+    } else {
+      out += text.substr(0, length);
+      text.remove_prefix(length);
+    }
+  }
+  out += '"';
+}
+
+void JsonOut::separate() {
+  if (!first_) out_ += ',';
+  first_ = false;
+}
+
+JsonOut& JsonOut::open(char bracket) {
+  separate();
+  out_ += bracket;
+  first_ = true;
+  return *this;
+}
+
+JsonOut& JsonOut::close(char bracket) {
+  out_ += bracket;
+  first_ = false;
+  return *this;
+}
+
+JsonOut& JsonOut::key(std::string_view name) {
+  separate();
+  append_json_string(out_, name);
+  out_ += ':';
+  first_ = true;
+  return *this;
+}
+
+JsonOut& JsonOut::string(std::string_view text) {
+  separate();
+  append_json_string(out_, text);
+  return *this;
+}
+
+JsonOut& JsonOut::integer(int64_t value) {
+  separate();
+  fmt::format_to(std::back_inserter(out_), "{}", value);
+  return *this;
+}
+
+JsonOut& JsonOut::boolean(bool value) {
+  return raw(value ? "true" : "false");
+}
+
+JsonOut& JsonOut::null() {
+  return raw("null");
+}
+
+JsonOut& JsonOut::money(Money amount) {
+  return raw(format_credits(amount));
+}
+
+JsonOut& JsonOut::raw(std::string_view json) {
+  separate();
+  out_ += json;
+  return *this;
+}
+
+}  // namespace satgate

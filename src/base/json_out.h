@@ -1,0 +1,43 @@
+// Writes JSON into a string, in order, without a tree: for events, refusals and headers on the
+// request path. Parsing is simdjson's (request path) or nlohmann's (elsewhere); this only prints.
+//
+//   JsonOut out(buffer);
+//   out.object().key("cost").money(cost).key("tool").string(name).end();
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "base/money.h"
+
+namespace satgate {
+
+class JsonOut {
+ public:
+  explicit JsonOut(std::string& out) : out_(out) {}
+
+  JsonOut& object() { return open('{'); }
+  JsonOut& end() { return close('}'); }
+  JsonOut& array() { return open('['); }
+  JsonOut& end_array() { return close(']'); }
+  JsonOut& key(std::string_view name);
+  JsonOut& string(std::string_view text);  // escapes; invalid UTF-8 becomes U+FFFD
+  JsonOut& integer(int64_t value);
+  JsonOut& boolean(bool value);
+  JsonOut& null();
+  JsonOut& money(Money amount);         // credits as a JSON number: 2, 0.001
+  JsonOut& raw(std::string_view json);  // already JSON
+
+ private:
+  JsonOut& open(char bracket);
+  JsonOut& close(char bracket);
+  void separate();
+
+  std::string& out_;
+  bool first_ = true;
+};
+
+void append_json_string(std::string& out, std::string_view text);
+
+}  // namespace satgate

@@ -1,0 +1,64 @@
+// One decision, as it is written. Every decision is one event (Law 3.1): calls, and what people and
+// the gateway itself do to tokens, budgets and config. No secret, token or prompt is ever in one.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/ids.h"
+#include "base/money.h"
+#include "base/time.h"
+#include "contract/call.h"
+#include "contract/mode.h"
+#include "contract/refusal.h"
+
+namespace satgate {
+
+enum class Decision : uint8_t { allow, deny, would_deny };
+
+enum class EventKind : uint8_t {
+  call,       // a governed call, allowed or not
+  mint,       // a root token was minted, or a child carved
+  attenuate,  // a lineage point was seen for the first time
+  update,     // limits of a token or a budget were changed
+  revoke,
+  budget,    // a named budget was created or changed
+  config,    // the gateway started, or took a new config
+  recovery,  // what a restart found: reservations charged, leases written off
+  expire,    // a reservation without an end was charged
+  overrun,   // an upstream reported more than was reserved
+  unblock,   // a person cleared an overrun
+};
+
+std::string_view to_string(Decision decision);
+std::string_view to_string(EventKind kind);
+
+struct Label {
+  std::string_view name;  // project, team, environment, workflow, ...
+  std::string_view value;
+};
+
+struct AuditEvent {
+  Time time;
+  EventKind kind = EventKind::call;
+  std::string_view subject;  // the root token's name; "anonymous"; "admin"; "gateway"
+  std::optional<TokenId> token;
+  std::vector<std::string_view> holders;  // from the root down
+  std::vector<Label> labels;
+  std::string_view budget;   // the named budget the token spends from
+  std::optional<Call> call;  // its protocol, upstream, tool, endpoint, model, method, route, id
+  std::optional<Money> quote;
+  std::optional<Money> cost;
+  std::optional<Decision> decision;
+  std::optional<Refusal> refusal;
+  std::optional<Usage> usage;
+  int http_status = 0;         // what the client was told; 0 where there was none
+  bool usage_missing = false;  // charged conservatively: the upstream did not say
+  uint64_t clamped_output_tokens = 0;
+  std::string_view detail;  // a sentence for a person
+};
+
+}  // namespace satgate

@@ -1,0 +1,45 @@
+// What is asked, read off the wire and never from what the agent says about itself (Law 2.6).
+// Views point into the request's buffers and the frozen config; they live as long as the exchange.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+#include "base/ids.h"
+#include "base/time.h"
+#include "contract/mode.h"
+
+namespace satgate {
+
+struct Call {
+  RequestId id;
+  Time at;
+  Mode mode = Mode::control;
+  Protocol protocol = Protocol::http;
+  std::string_view route;        // name of the matched route, for the record
+  std::string_view upstream;     // name in the config: an upstream or an MCP server
+  std::string_view method;       // HTTP method; empty for MCP
+  std::string_view endpoint;     // path without query; empty for MCP
+  std::string_view query;        // raw query without '?'
+  std::string_view tool;         // MCP: the tool's own name at its server
+  std::string_view listed_tool;  // MCP: the name the client sees (prefixed on collision)
+  std::string_view model;        // LLM
+
+  // What bounds an LLM price.
+  uint64_t input_bytes = 0;
+  std::optional<uint64_t> output_tokens_max;  // as asked; nothing: the model's own maximum
+  uint32_t choices = 1;                       // `n`
+};
+
+// What the upstream reports afterwards. Counts are of tokens; cached and cache_write are parts of
+// input, reasoning is part of output (the dialects normalise Anthropic's disjoint counts).
+struct Usage {
+  uint64_t input = 0;
+  uint64_t cached_input = 0;
+  uint64_t cache_write = 0;
+  uint64_t output = 0;
+  uint64_t reasoning = 0;
+};
+
+}  // namespace satgate

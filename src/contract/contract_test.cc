@@ -1,0 +1,60 @@
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "contract/path.h"
+#include "contract/records.h"
+#include "contract/refusal.h"
+#include "contract/spend_limits.h"
+
+namespace satgate {
+namespace {
+
+TEST(Refusal, EveryCodeIsOneWordAndStable) {
+  std::set<std::string_view> codes;
+  std::set<int> statuses;
+  int expected = 1;
+  for (const Refusal refusal : kAllRefusals) {
+    EXPECT_EQ(static_cast<int>(refusal), expected++) << code(refusal);
+    EXPECT_TRUE(codes.insert(code(refusal)).second) << code(refusal);
+    statuses.insert(http_status(refusal));
+  }
+  EXPECT_EQ(statuses, (std::set<int>{401, 402, 403, 429, 503}));
+}
+
+TEST(Windows, StartAndEndOnTheCalendar) {
+  const Time t = *parse_time("2026-12-31T23:59:59Z");
+  EXPECT_EQ(format_rfc3339(*window_end(Window::minute, t)), "2027-01-01T00:00:00Z");
+  EXPECT_EQ(format_rfc3339(*window_end(Window::hour, t)), "2027-01-01T00:00:00Z");
+  EXPECT_EQ(format_rfc3339(*window_end(Window::day, t)), "2027-01-01T00:00:00Z");
+  EXPECT_EQ(format_rfc3339(*window_end(Window::month, t)), "2027-01-01T00:00:00Z");
+  EXPECT_FALSE(window_end(Window::lifetime, t));
+  for (const Window w : {Window::minute, Window::hour, Window::day, Window::month}) {
+    const Time next = *window_end(w, t);
+    EXPECT_EQ(window_index(w, next), window_index(w, t) + 1);
+    EXPECT_EQ(window_index(w, Time{next.unix_ns - 1}), window_index(w, t));
+  }
+  EXPECT_EQ(format_rfc3339(*window_end(Window::month, *parse_time("2028-02-29"))),
+            "2028-03-01T00:00:00Z");
+}
+
+TEST(Records, AnOverrideEndsByItself) {
+  TokenRecord record;
+  record.limits[Window::day] = Money::credits(10);
+  record.limits[Window::hour] = Money::credits(5);
+  record.override_limits = LimitOverride{{}, Time::seconds(100)};
+  record.override_limits->limits[Window::day] = Money::credits(1000);
+  EXPECT_EQ(effective_limits(record, Time::seconds(99))[Window::day], Money::credits(1000));
+  EXPECT_EQ(effective_limits(record, Time::seconds(99))[Window::hour], Money::credits(5));
+  EXPECT_EQ(effective_limits(record, Time::seconds(100))[Window::day], Money::credits(10));
+}
+
+TEST(Path, RefusesMoreThanItsBound) {
+  Path path;
+  for (size_t i = 0; i < limits::path_accounts_max; ++i)
+    EXPECT_TRUE(path.add({}));
+  EXPECT_FALSE(path.add({}));
+}
+
+}  // namespace
+}  // namespace satgate

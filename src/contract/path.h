@@ -1,0 +1,55 @@
+// The path of a call: every account it spends from, root first. A reservation is held on all of
+// them or on none.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "base/assert.h"
+#include "base/ids.h"
+#include "base/limits.h"
+#include "contract/spend_limits.h"
+
+namespace satgate {
+
+enum class AccountKind : uint8_t {
+  token,    // a minted root token
+  lineage,  // a budget caveat in a token, named by the signature after it
+  policy,   // policies.NAME.totalDailyCredits
+  tool,     // mcpServers.NAME.policy.dailyLimit and the like
+  budget,   // a named envelope: team, department
+  rate,     // counts calls, not money
+};
+
+std::string_view to_string(AccountKind kind);
+
+struct PathEntry {
+  AccountId account;
+  AccountKind kind = AccountKind::token;
+  SpendLimits limits;      // of a rate account: calls, one call = Money::credits(1)
+  std::string_view label;  // for people: "token cursor-dev"; outlives the call
+};
+
+// Inline, so a call allocates nothing. `add` on a full path is refused by the caller beforehand:
+// token and budget depth are bounded by limits::path_accounts_max.
+class Path {
+ public:
+  // False when the path is full; the call must then be refused (depth_exceeded).
+  [[nodiscard]] bool add(const PathEntry& entry) {
+    if (size_ == entries_.size()) return false;
+    entries_[size_++] = entry;
+    return true;
+  }
+  std::span<const PathEntry> entries() const { return {entries_.data(), size_}; }
+  size_t size() const { return size_; }
+  bool empty() const { return size_ == 0; }
+
+ private:
+  std::array<PathEntry, limits::path_accounts_max> entries_{};
+  size_t size_ = 0;
+};
+
+}  // namespace satgate

@@ -1,0 +1,46 @@
+// Quote: the worst-case cost of a call with the rule that priced it. Only room tariff/ makes one.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "base/money.h"
+
+namespace satgate {
+
+namespace tariff {
+class Tariff;
+}
+
+// Prices of a model in nano-credits per million tokens, at the dearest tier that can apply.
+struct TokenRates {
+  int64_t input = 0;
+  int64_t cached_input = 0;
+  int64_t cache_write = 0;
+  int64_t output = 0;
+};
+
+class Quote {
+ public:
+  // A provable upper bound on what the call can cost. The reservation holds exactly this.
+  Money worst() const { return worst_; }
+  // The part that does not depend on the output: worst() of the same call with no output.
+  Money fixed() const { return fixed_; }
+  std::string_view rule() const {
+    return rule_;
+  }  // "tools.search_*", "models.gpt-4o"; config-owned
+  bool is_per_token() const { return per_token_; }
+  const TokenRates& rates() const { return rates_; }
+  uint64_t output_tokens_bound() const { return output_tokens_bound_; }  // over all choices
+
+ private:
+  friend class tariff::Tariff;
+  Quote() = default;
+  Money worst_, fixed_;
+  std::string_view rule_;
+  bool per_token_ = false;
+  TokenRates rates_;
+  uint64_t output_tokens_bound_ = 0;
+};
+
+}  // namespace satgate

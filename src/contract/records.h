@@ -1,0 +1,59 @@
+// What the store keeps about tokens and named budgets. Balances are not here: they are the
+// ledger's.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/ids.h"
+#include "base/time.h"
+#include "contract/spend_limits.h"
+
+namespace satgate {
+
+// A temporary replacement of some limits; it ends by itself at `until`.
+struct LimitOverride {
+  SpendLimits limits;  // Money::max() in a window: not overridden
+  Time until;
+};
+
+// A minted token: a root, or a child carved by `mint`. The credential itself is never stored.
+struct TokenRecord {
+  TokenId id;
+  std::string name;  // unique
+  std::string key_id;
+  Time created;
+  std::optional<Time> expires;  // for lists; the caveat in the token is what is enforced
+  SpendLimits limits;           // hourly, daily, monthly, lifetime; changed by `token update`
+  std::optional<LimitOverride> override_limits;
+  std::string budget;  // named budget it spends from, or empty
+  std::vector<std::pair<std::string, std::string>> labels;
+  std::optional<Money> alert_threshold;  // 0.8 as Money::nano(800'000'000)
+  std::vector<std::string> caveats;      // as minted, for people
+  std::optional<TokenId> parent;         // carved from this token
+  std::optional<AccountId>
+      carved_account;                  // the lineage account that holds a carved child's budget
+  Money carved;                        // what was moved out of the parent
+  std::vector<AccountId> carved_from;  // money accounts with a lifetime limit that gave it
+  bool revoked = false;
+  std::optional<Time> revoked_at;
+};
+
+// The limits in force at `now`: the record's own, with a live override on top.
+SpendLimits effective_limits(const TokenRecord& record, Time now);
+
+// A named envelope: team, department.
+struct BudgetRecord {
+  std::string name;    // unique
+  std::string parent;  // or empty
+  SpendLimits limits;
+  bool from_config = false;  // declared under `budgets` in the config, which then owns its limits
+};
+
+// Accounts of records and of config rules, by kind of name.
+AccountId token_account(const TokenId& token);
+AccountId budget_account(std::string_view name);
+
+}  // namespace satgate

@@ -1,0 +1,46 @@
+// Limits of an account: one amount a window, over calendar windows in UTC and over the lifetime.
+// The same shape limits money (nano-credits) and calls (a rate: one call is one whole unit).
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+#include "base/money.h"
+#include "base/time.h"
+
+namespace satgate {
+
+enum class Window : uint8_t { minute, hour, day, month, lifetime };
+inline constexpr size_t kWindowCount = 5;
+inline constexpr std::array kAllWindows = {Window::minute, Window::hour, Window::day, Window::month,
+                                           Window::lifetime};
+
+std::string_view to_string(Window window);  // "hour"
+std::string_view adjective(Window window);  // "Hourly", for messages; "Total" for lifetime
+
+// Which window an instant falls into: hours since the epoch, months since January 1970, ...
+// Windows never overlap; the lifetime is always window 0.
+int64_t window_index(Window window, Time t);
+
+// When the window that contains `t` ends; nothing for the lifetime.
+std::optional<Time> window_end(Window window, Time t);
+
+struct SpendLimits {
+  std::array<Money, kWindowCount> max = {Money::max(), Money::max(), Money::max(), Money::max(),
+                                         Money::max()};
+
+  constexpr Money& operator[](Window w) { return max[static_cast<size_t>(w)]; }
+  constexpr Money operator[](Window w) const { return max[static_cast<size_t>(w)]; }
+  constexpr bool limits(Window w) const { return (*this)[w] != Money::max(); }
+  constexpr bool any() const {
+    for (const Money m : max) {
+      if (m != Money::max()) return true;
+    }
+    return false;
+  }
+  constexpr bool operator==(const SpendLimits&) const = default;
+};
+
+}  // namespace satgate
