@@ -1,0 +1,177 @@
+// The ledger owns Law 1: for every account, at every instant, in every window and over the
+// lifetime,
+//
+//     spent + held + carved <= limit
+//
+// A pure state machine: no I/O, time is a parameter. One mutex guards it; every operation is a
+// short walk over one path. Making it durable is room store/'s work, through three facts:
+//  - `ceiling`: how much an account may have spent and held without asking the store again (a lease
+//    that is on disk before it is used). `reserve` answers LeaseShortage instead of exceeding it.
+//  - `HoldRecord` and `EndRecord`: what a journal must say so that `replay_*` rebuilds the same
+//  state.
+//  - `AccountState`: a snapshot to start the replay from.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <expected>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/ids.h"
+#include "base/money.h"
+#include "base/time.h"
+#include "contract/path.h"
+#include "contract/refusal.h"
+#include "contract/reservation.h"
+
+namespace satgate::ledger {
+
+// Why a call does not fit, with the numbers of the account and window that decided. Among several,
+// the first in the order of the Refusal enum wins; among equals the earlier entry of the path.
+struct Misfit {
+  Refusal refusal = Refusal::budget_exhausted;
+  size_t entry = 0;  // index into the path
+  Window window = Window::lifetime;
+  Money limit, spent, held, remaining, required;
+  std::optional<Time> resets_at;  // windows only
+};
+
+// The call fits, but the accounts named here need more durable authority first. Ask the store to
+// raise each ceiling to at least `ceiling_min`, then reserve again.
+struct LeaseShortage {
+  struct Need {
+    AccountId account;
+    AccountKind kind = AccountKind::token;
+    Money ceiling_min;
+    Money limit;  // the lifetime limit: a lease beyond it would be useless
+  };
+  std::array<Need, limits::path_accounts_max> needs{};
+  size_t size = 0;
+};
+
+using ReserveError = std::variant<Misfit, LeaseShortage>;
+
+// What a reservation holds, as the journal writes it.
+struct HoldRecord {
+  struct Entry {
+    AccountId account;
+    AccountKind kind = AccountKind::token;
+  };
+  uint64_t reservation = 0;
+  Time at;
+  Money amount;
+  std::array<Entry, limits::path_accounts_max> entries{};
+  size_t size = 0;
+};
+
+struct EndRecord {
+  uint64_t reservation = 0;
+  Receipt::End end = Receipt::End::settled;
+  Money cost;
+  bool overrun = false;
+};
+
+// One account at rest.
+struct AccountState {
+  AccountId account;
+  AccountKind kind = AccountKind::token;
+  Money spent;                                           // over the lifetime
+  std::array<int64_t, kWindowCount - 1> window_index{};  // minute, hour, day, month
+  std::array<Money, kWindowCount - 1> window_spent{};
+  Money ceiling;
+  bool blocked = false;
+};
+
+// A child's budget, moved out of its parents at `mint`.
+struct CarveState {
+  AccountId child;  // the lineage account of the child's budget
+  Money amount;
+  std::vector<AccountId> from;  // accounts with a lifetime limit that gave it
+  bool open = true;             // closed: the unspent part has returned
+};
+
+// For lists and reports.
+struct Balance {
+  Money spent, held, carved;
+  std::array<Money, kWindowCount - 1> window_spent{};  // in the windows that contain `now`
+  std::array<Money, kWindowCount - 1> window_held{};
+  bool blocked = false;
+};
+
+class Ledger {
+ public:
+  Ledger();
+  ~Ledger();
+  Ledger(const Ledger&) = delete;
+  Ledger& operator=(const Ledger&) = delete;
+
+  // Holds `worst` on all money accounts of the path and one call on all rate accounts, or changes
+  // nothing. On success `record` says what to journal before the call is forwarded.
+  // A path without entries is allowed (observe): it holds nothing and always fits.
+  // REQUIRES: worst >= 0.
+  std::expected<Reservation, ReserveError> reserve(const Path& path, Money worst, Time now,
+                                                   HoldRecord& record);
+
+  // Ends a reservation, exactly once (it is moved in).
+  //  settle:  `actual` was spent. More than was held is an overrun: the whole hold is charged and
+  //  the
+  //           first account of the path is blocked until `unblock`.
+  //  release: nothing was sent upstream: costs nothing, and the rate accounts get their call back.
+  //  forfeit: something was sent and the outcome is unknown: the whole hold is charged.
+  Receipt settle(Reservation reservation, Money actual, EndRecord& record);
+  Receipt release(Reservation reservation, EndRecord& record);
+  Receipt forfeit(Reservation reservation, EndRecord& record);
+
+  // Charges in full every reservation made at or before `deadline` that has no end yet.
+  std::vector<EndRecord> expire(Time deadline);
+
+  // What fits on the path right now; Money::max() where nothing limits it.
+  Money headroom(const Path& path, Time now) const;
+
+  // Raises the durable authority of an account. Lower values are ignored.
+  void raise_ceiling(const AccountId& account, AccountKind kind, Money ceiling);
+
+  // Moves `amount` out of every money account of the parent's path that has a lifetime limit and is
+  // not covered by another carve of the path, into the child's account. Refused with the same
+  // Misfit as a call of that size would be. `state` says what to store.
+  std::expected<void, Misfit> carve(const Path& parent_path, const AccountId& child, Money amount,
+                                    Time now, CarveState& state);
+  // Returns what the child has neither spent nor holds. False if there is no such open carve.
+  bool close_carve(const AccountId& child);
+
+  void block(const AccountId& account);
+  bool unblock(const AccountId& account);  // false if it was not blocked
+
+  Balance balance(const AccountId& account, Time now) const;
+  size_t held_count() const;  // reservations without an end
+
+  // Recovery, before any other use: load what was at rest, then replay the journal from there.
+  // Replaying checks no limits: it says what happened. Afterwards `finish_recovery` charges in full
+  // every hold without an end, and sets the next reservation id above all seen.
+  void load(const AccountState& state);
+  void load(const CarveState& state);
+  void replay(const HoldRecord& record);
+  // False when the reservation is unknown (its hold lies before the snapshot): the caller must
+  // treat the journal as damaged.
+  bool replay(const EndRecord& record);
+  std::vector<EndRecord> finish_recovery(uint64_t next_reservation_min);
+  // Charges `amount` more to an account at `now`, in every window: what a journal lost by a power
+  // failure can not account for.
+  void write_off(const AccountId& account, Money amount, Time now);
+
+  // Everything at rest, for a checkpoint. Holds without an end are not in it: they must be
+  // replayed.
+  std::vector<AccountState> snapshot() const;
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace satgate::ledger

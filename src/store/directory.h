@@ -1,0 +1,53 @@
+// The directory of minted tokens, named budgets and revoked lineage points: in memory for the call
+// path, in SQLite for keeps. Every change is committed before it is seen. Thread-safe; reads take a
+// shared lock for a hash look-up.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/ids.h"
+#include "base/result.h"
+#include "contract/records.h"
+
+namespace satgate::store {
+
+// A point of a lineage that was seen for the first time on a verified call.
+struct SeenPoint {
+  AccountId point;
+  AccountId parent;
+  TokenId token;
+  std::string holder;  // the last holder caveat down to this point, or empty
+  std::string caveat;  // the caveat that made the point
+  Time first_seen;
+};
+
+class Directory {
+ public:
+  virtual ~Directory() = default;
+
+  virtual std::shared_ptr<const TokenRecord> token(const TokenId& id) const = 0;
+  virtual std::shared_ptr<const TokenRecord> token_by_name(std::string_view name) const = 0;
+  virtual std::vector<std::shared_ptr<const TokenRecord>> tokens() const = 0;
+  virtual std::shared_ptr<const BudgetRecord> budget(std::string_view name) const = 0;
+  virtual std::vector<std::shared_ptr<const BudgetRecord>> budgets() const = 0;
+  // Whether the token or any of these points (root first) was revoked.
+  virtual bool is_revoked(const AccountId& point) const = 0;
+
+  // Fails when the name is taken; the message says by what.
+  virtual Result<void> add_token(TokenRecord record) = 0;
+  virtual Result<void> update_token(TokenRecord record) = 0;  // by id
+  // Creates or replaces by name. Refuses an unknown parent and a cycle.
+  virtual Result<void> put_budget(BudgetRecord record) = 0;
+  virtual Result<void> revoke_point(const AccountId& point) = 0;
+
+  // Cheap when the point is known already; else queued for the keeper, never blocking a call.
+  // True when it was new.
+  virtual bool note_point(const SeenPoint& point) = 0;
+  virtual std::vector<SeenPoint> points_of(const TokenId& token) const = 0;
+};
+
+}  // namespace satgate::store
