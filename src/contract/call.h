@@ -30,6 +30,8 @@ struct Call {
   uint64_t input_bytes = 0;
   std::optional<uint64_t> output_tokens_max;  // as asked; nothing: the model's own maximum
   uint32_t choices = 1;                       // `n`
+  // What in the body makes its bytes no bound on its price ("image_url"); empty: they bound it.
+  std::string_view unbounded;
 };
 
 // What the upstream reports afterwards. Counts are of tokens; cached and cache_write are parts of
@@ -40,6 +42,7 @@ struct Usage {
   uint64_t cache_write = 0;
   uint64_t output = 0;
   uint64_t reasoning = 0;
+  uint64_t cache_write_1h = 0;  // part of cache_write, at its own rate
 };
 
 }  // namespace satgate

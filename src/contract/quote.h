@@ -10,7 +10,8 @@ namespace satgate {
 
 namespace tariff {
 class Tariff;
-}
+struct PricedModel;
+}  // namespace tariff
 
 // Prices of a model in nano-credits per million tokens, at the dearest tier that can apply.
 struct TokenRates {
@@ -18,6 +19,9 @@ struct TokenRates {
   int64_t cached_input = 0;
   int64_t cache_write = 0;
   int64_t output = 0;
+  int64_t cache_write_1h = 0;
+
+  constexpr bool operator==(const TokenRates&) const = default;
 };
 
 class Quote {
@@ -41,6 +45,7 @@ class Quote {
   bool per_token_ = false;
   TokenRates rates_;
   uint64_t output_tokens_bound_ = 0;
+  const tariff::PricedModel* model_ = nullptr;  // the tariff's; settles at the tier really used
 };
 
 }  // namespace satgate

@@ -1,0 +1,96 @@
+// Tariff: what a call costs at most, what it did cost, and which accounts besides the token's own
+// it spends from (Law 1.2). Made once from the config, then only read: every loop shares one.
+//
+//   TRY_ASSIGN(auto tariff, Tariff::create(std::move(policy)));
+//   auto quote = tariff->quote(call, "cursor-dev");    // no price: Refusal::price_unknown
+//   ... reserve quote->worst(); forward; read usage ...
+//   ledger.settle(reservation, tariff->cost(*quote, usage));
+//
+// Order of a price: policies.TOKEN.tools, tools (MCP) or endpoints (HTTP), the server's policy
+// price, the route's price. A model call is priced by `models`, then by the built-in table; both
+// are matched exactly, a dated variant ("-2024-08-06") only where the table says so. A price of
+// zero must be written. Within the tool tables: exact tool, tool pattern, exact server, server
+// pattern, `*`; of equally specific entries the dearest.
+//
+// Callers must pass `endpoint` normalised (no dot segments, no needless percent-encoding, no
+// doubled slash) and must refuse request bodies with a Content-Encoding: bytes bound tokens only
+// in plain text. A Quote points into its Tariff: keep the Tariff until every exchange has ended.
+#pragma once
+
+#include <cstdint>
+#include <expected>
+#include <memory>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "base/ids.h"
+#include "base/result.h"
+#include "contract/call.h"
+#include "contract/path.h"
+#include "contract/quote.h"
+#include "contract/refusal.h"
+#include "tariff/policy.h"
+
+namespace satgate::tariff {
+
+// Something with a price: for listings, and as a cheaper way out of a refusal. Names are owned by
+// the Tariff.
+struct Offer {
+  Alternative::Kind kind = Alternative::Kind::tool;
+  std::string_view name;
+  Money cost;              // of one call; of the call at hand when listed as an alternative to it
+  bool per_token = false;  // rates apply and cost is zero, in a listing
+  TokenRates rates;
+};
+
+class Tariff {
+ public:
+  // Fails with a sentence for each entry that makes no sense, all of them at once.
+  static Result<std::unique_ptr<const Tariff>> create(Policy policy);
+  ~Tariff();
+
+  // The worst-case price. Refuses with tool_denied (disabled), approval_required (unless
+  // `approved`) or price_unknown, in this order. No allocation.
+  std::expected<Quote, Refusal> quote(const Call& call, std::string_view token_name,
+                                      bool approved = false) const;
+
+  // The same call with at most `output_tokens` of output over all choices.
+  Quote requote_with_output(const Quote& quote, uint64_t output_tokens) const;
+
+  // The most `max_tokens` per choice that `headroom` pays for, at most what was quoted. Nothing
+  // if not even one token, or if the price does not depend on output (then no clamp can help).
+  std::optional<uint64_t> affordable_output(const Quote& quote, Money headroom,
+                                            uint32_t choices) const;
+
+  // What the call did cost, rounded up once. At most quote.worst() if the usage keeps the quoted
+  // bounds; more is an overrun, which the ledger handles.
+  Money cost(const Quote& quote, const Usage& usage) const;
+
+  // Adds the accounts that the config opens for this call: server limits, policies.TOKEN limits,
+  // rates. False: the path is full, refuse. No allocation; labels live as long as the Tariff.
+  [[nodiscard]] bool add_accounts(Path& path, const Call& call, std::string_view token_name) const;
+
+  // The price of one call of an MCP tool for this token; nothing if it may not be called or has
+  // no price. A tool that waits for approval has one.
+  std::optional<Money> price_of(std::string_view server, std::string_view tool,
+                                std::string_view listed_tool, std::string_view token_name) const;
+  bool requires_approval(const Call& call, std::string_view token_name) const;
+
+  // What is cheaper than `quote` and of the same kind, cheapest first: exactly named tools,
+  // endpoints, or models. Models come from the config if it prices any exactly, else from the
+  // table: same provider, same kind (plain chat, reasoning, embedding). The caller drops what the
+  // token may not use. For refusals only: allocates.
+  std::vector<Offer> alternatives(const Call& call, const Quote& quote,
+                                  std::string_view token_name) const;
+
+  // All that is written in the config, and the models by name. For /.well-known and the console.
+  std::vector<Offer> listing() const;
+
+ private:
+  struct Compiled;
+  explicit Tariff(std::unique_ptr<const Compiled> compiled);
+  std::unique_ptr<const Compiled> compiled_;
+};
+
+}  // namespace satgate::tariff
