@@ -1,0 +1,44 @@
+# Everything a person types. `make help` lists the targets; the work is in scripts/.
+#
+# Build folders: build/release (what ships, and the unit tests of what ships) and build/check
+# (clang, sanitizers, fuzzers). Each is configured once and incremental afterwards.
+
+RELEASE := build/release
+JOBS    ?= $(shell nproc)
+SOAK_MINUTES ?= 30
+
+.DEFAULT_GOAL := help
+.PHONY: help deps build run demo test unit tidy interop e2e check soak bench clean
+
+help: ## list the targets
+	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+
+deps: ## install the packages a build needs (apt-get; only what is missing)
+	@scripts/install-deps build
+
+build: deps ## build/release/satgate and its two links
+	@scripts/build release
+
+run: build ## start the gateway with three demo upstreams and a token
+	@exec examples/demo/run
+
+demo: build ## a runaway agent meets a hard cap; ends by itself
+	@exec examples/demo/runaway
+
+test: ## every test: unit, tidy, interop, e2e
+	@scripts/test unit tidy interop e2e
+
+unit tidy interop e2e: ## one part of the tests
+	@scripts/test $@
+
+check: ## format, clang-tidy, sanitizers, fuzz smoke
+	@scripts/check
+
+soak: ## long fuzzing and crash rounds; SOAK_MINUTES=30
+	@SOAK_MINUTES=$(SOAK_MINUTES) scripts/soak
+
+bench: ## in-process benchmarks, and the wire against nginx and haproxy
+	@scripts/bench
+
+clean: ## remove build/ and the installed npm packages
+	rm -rf build tests/e2e/node_modules
