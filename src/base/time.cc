@@ -23,6 +23,8 @@ std::optional<int64_t> parse_date_days(std::string_view text) {
   const auto month = two_to_four_digits(text.substr(5, 2));
   const auto day = two_to_four_digits(text.substr(8, 2));
   if (!year || !month || !day) return std::nullopt;
+  // int64 nanoseconds begin in 1677; nothing here is older than that.
+  if (*year < 1700) return std::nullopt;
   const std::chrono::year_month_day date{std::chrono::year(static_cast<int>(*year)),
                                          std::chrono::month(static_cast<unsigned>(*month)),
                                          std::chrono::day(static_cast<unsigned>(*day))};

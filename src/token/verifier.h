@@ -103,9 +103,12 @@ std::optional<Refusal> judge_revocation(const VerifiedToken& token,
 // A caveat limits the whole token to calls it can be checked against (fail closed):
 //   endpoints, methods  a call without an endpoint or method (MCP) is endpoint_denied
 //   upstream            any call; exact name, else endpoint_denied
-//   tools               a call without a tool (HTTP, LLM) is tool_denied. A pattern matches the
-//                       tool's own name, its listed name or its MCP server's name (Call.upstream)
-//   tools_deny          forbids by the same three names; a call without a tool is not a tool: holds
+//   tools               a call without a tool (HTTP, LLM) is tool_denied. An item covers the tool's
+//                       own name or its listed name, as a pattern; or a whole MCP server
+//                       (Call.upstream), by its exact name only. Servers choose the names of their
+//                       tools: add `upstream` where a foreign server could choose one of yours
+//   tools_deny          forbids by the same three names, all as patterns; a call without a tool is
+//                       not a tool: holds
 //   models              a call without a model is model_denied
 //   audience            `audiences` is what this gateway answers to; empty: it does not partition
 //                       by audience and the caveat holds. Else one item must be in it

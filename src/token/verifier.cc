@@ -1,0 +1,201 @@
+#include "token/verifier.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+
+#include "token/caveat.h"
+#include "token/macaroon.h"
+#include "token/mint.h"
+
+namespace satgate::token {
+namespace {
+
+AccountId point_of(const Hash256& signature) {
+  return account_id("satgate-lineage", as_bytes_view(signature));
+}
+
+bool opens_account(const Caveat& caveat) {
+  switch (caveat.key) {
+    case CaveatKey::budget_max:
+    case CaveatKey::budget_hourly:
+    case CaveatKey::budget_daily:
+    case CaveatKey::budget_monthly:
+    case CaveatKey::rate_limit:
+      return true;
+    default:
+      return false;
+  }
+}
+
+LineageAccount account_of(const Caveat& caveat, const AccountId& point, std::string_view holder) {
+  LineageAccount out;
+  out.account = account_id("lineage", point.view());
+  out.is_rate = caveat.key == CaveatKey::rate_limit;
+  out.limits[caveat.window] = out.is_rate ? Money::credits(caveat.count) : caveat.amount;
+  out.label = out.is_rate
+                  ? fmt::format("rate_limit {}/{}", caveat.count, to_string(caveat.window))
+                  : fmt::format("{} {}", to_string(caveat.key), format_credits(caveat.amount));
+  if (!holder.empty()) out.label += fmt::format(" of {}", holder);
+  return out;
+}
+
+// Whether every max_depth is kept by the caveats that follow it.
+bool depth_holds(std::span<const Caveat> caveats) {
+  bool holds = true;
+  uint32_t holders = 0, budgets = 0;
+  for (size_t i = caveats.size(); i-- > 0;) {
+    const Caveat& caveat = caveats[i];
+    if (caveat.key == CaveatKey::holder) ++holders;
+    if (caveat.key == CaveatKey::budget_max) ++budgets;
+    if (caveat.key == CaveatKey::max_depth) {
+      holds = holds && std::max(holders, budgets) <= caveat.count;
+    }
+  }
+  return holds;
+}
+
+std::unexpected<Refusal> refuse(Refusal refusal, std::string reason, std::string& why) {
+  why = std::move(reason);
+  return std::unexpected(refusal);
+}
+
+}  // namespace
+
+Verifier::Verifier(std::shared_ptr<const Keyring> keyring, const Currency& currency,
+                   size_t cache_entries)
+    : keyring_(std::move(keyring)),
+      currency_(currency),
+      entries_(std::bit_ceil(std::max(cache_entries, ways))) {}
+
+void Verifier::set_keyring(std::shared_ptr<const Keyring> keyring) {
+  keyring_ = std::move(keyring);
+  std::ranges::fill(entries_, Entry{});
+}
+
+std::span<Verifier::Entry> Verifier::set_of(const Hash256& digest) {
+  uint64_t hash = 0;
+  std::memcpy(&hash, digest.data(), sizeof hash);
+  const size_t sets = entries_.size() / ways;
+  return std::span(entries_).subspan((hash & (sets - 1)) * ways, ways);
+}
+
+std::expected<VerifiedToken, Refusal> Verifier::verify(std::string_view credential,
+                                                       std::string* why) {
+  const bool cacheable = credential.size() <= cached_bytes_max;
+  const Hash256 digest = cacheable ? sha256(credential) : Hash256{};
+  const std::span<Entry> set = set_of(digest);
+  ++clock_;
+  for (Entry& entry : set) {
+    if (!cacheable || entry.chain == nullptr || entry.digest != digest) continue;
+    if (!equal_constant_time(entry.credential, credential)) continue;
+    entry.used = clock_;
+    ++hits_;
+    return VerifiedToken(entry.chain);
+  }
+  std::string ignored;
+  auto chain = prove(credential, why != nullptr ? *why : ignored);
+  if (!chain) return std::unexpected(chain.error());
+  if (cacheable) {
+    *std::ranges::min_element(set, {}, &Entry::used) =
+        Entry{digest, std::string(credential), *chain, clock_};
+  }
+  return VerifiedToken(*std::move(chain));
+}
+
+std::expected<std::shared_ptr<const TokenChain>, Refusal> Verifier::prove(
+    std::string_view credential, std::string& why) const {
+  const auto bytes = macaroon_from_text(credential);
+  if (!bytes) return refuse(Refusal::token_malformed, bytes.error().message, why);
+  const auto macaroon = read_macaroon(*bytes);
+  if (!macaroon) return refuse(Refusal::token_malformed, macaroon.error().message, why);
+
+  const std::optional<Identity> identity = parse_identity(macaroon->identifier);
+  if (!identity) return refuse(Refusal::token_invalid, "not a token of a SatGate gateway", why);
+  const Key* key = keyring_->find(identity->key_id);
+  if (key == nullptr) return refuse(Refusal::token_invalid, "signed by an unknown key", why);
+  for (const MacaroonCaveat& caveat : macaroon->caveats) {
+    if (caveat.is_third_party()) {
+      return refuse(Refusal::token_invalid, "third-party caveats are not supported", why);
+    }
+  }
+
+  // The whole chain first, one comparison at its end; no caveat is read before it is proven.
+  auto chain = std::make_shared<TokenChain>();
+  chain->points.reserve(macaroon->caveats.size() + 1);
+  Hash256 signature = chain_start(key->derived, macaroon->identifier);
+  chain->points.push_back(point_of(signature));
+  for (const MacaroonCaveat& caveat : macaroon->caveats) {
+    signature = chain_next(signature, caveat.id);
+    chain->points.push_back(point_of(signature));
+  }
+  if (!equal_constant_time(as_bytes_view(signature), as_bytes_view(macaroon->signature))) {
+    return refuse(Refusal::token_invalid, "the signature does not hold", why);
+  }
+
+  chain->token = identity->token;
+  chain->key_id = identity->key_id;
+  chain->caveats.reserve(macaroon->caveats.size());
+  for (const MacaroonCaveat& text : macaroon->caveats) {
+    auto caveat = parse_caveat(text.id, currency_);
+    if (!caveat) return refuse(Refusal::token_invalid, caveat.error().message, why);
+    if (caveat->key == CaveatKey::holder) {
+      chain->holders.push_back(caveat->items.front());
+      chain->leaf_label = caveat->items.front();
+    }
+    chain->caveats.push_back(*std::move(caveat));
+    if (opens_account(chain->caveats.back())) {
+      const AccountId& point = chain->points[chain->caveats.size()];
+      chain->accounts.push_back(account_of(chain->caveats.back(), point, chain->leaf_label));
+    }
+  }
+  if (!depth_holds(chain->caveats)) {
+    return refuse(Refusal::depth_exceeded, "delegated deeper than max_depth allows", why);
+  }
+  return chain;
+}
+
+std::optional<Time> expires_at(const VerifiedToken& token) {
+  std::optional<Time> earliest;
+  for (const Caveat& caveat : token.chain().caveats) {
+    if (caveat.key != CaveatKey::expires) continue;
+    earliest = earliest ? std::min(*earliest, caveat.time) : caveat.time;
+  }
+  return earliest;
+}
+
+std::optional<Refusal> judge_time(const VerifiedToken& token, Time now) {
+  const std::optional<Time> end = expires_at(token);
+  if (end && now >= *end) return Refusal::token_expired;
+  return std::nullopt;
+}
+
+std::optional<Money> call_max(const VerifiedToken& token) {
+  std::optional<Money> smallest;
+  for (const Caveat& caveat : token.chain().caveats) {
+    if (caveat.key != CaveatKey::call_max) continue;
+    smallest = smallest ? min(*smallest, caveat.amount) : caveat.amount;
+  }
+  return smallest;
+}
+
+std::optional<std::string_view> label(const VerifiedToken& token, std::string_view name) {
+  for (const Caveat& caveat : token.chain().caveats) {
+    if (caveat.key == CaveatKey::label && caveat.name == name) return caveat.items.front();
+  }
+  return std::nullopt;
+}
+
+std::vector<std::pair<std::string_view, std::string_view>> labels(const VerifiedToken& token) {
+  std::vector<std::pair<std::string_view, std::string_view>> out;
+  for (const Caveat& caveat : token.chain().caveats) {
+    if (caveat.key != CaveatKey::label) continue;
+    const auto same = [&](const auto& seen) { return seen.first == caveat.name; };
+    if (std::ranges::none_of(out, same)) out.emplace_back(caveat.name, caveat.items.front());
+  }
+  return out;
+}
+
+}  // namespace satgate::token
