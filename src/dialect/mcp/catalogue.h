@@ -76,6 +76,9 @@ class Catalogue {
   const CatalogueEntry* find(std::string_view name) const;
 
  private:
+  void index();
+  const CatalogueEntry& at(size_t i) const;  // listed ones first
+
   std::vector<CatalogueEntry> entries_;
   std::map<std::string, size_t, std::less<>> by_qualified_;  // also of tools that are not listed
   std::vector<CatalogueEntry> unlisted_;

@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/ids.h"
 #include "base/money.h"
 #include "contract/refusal.h"
 #include "dialect/mcp/catalogue.h"
@@ -71,7 +72,7 @@ std::string denial_text(const Denial& denial);
 // A whole response with the denial: a result with isError, or a JSON-RPC error with `data`. With
 // DenialStyle::http the body is the JSON-RPC error too; the caller sends http_status(refusal).
 void append_denial(std::string& out, std::string_view id, const Denial& denial,
-                   std::string_view request_id, DenialStyle style, Era era);
+                   const RequestId& request, DenialStyle style, Era era);
 
 int denial_error_code(Refusal refusal);  // -32000 budget, -32001 policy, -32004 rate
 
@@ -80,7 +81,7 @@ int denial_error_code(Refusal refusal);  // -32000 budget, -32001 policy, -32004
 struct Charge {
   Money cost;
   std::optional<Money> remaining;  // nothing: no limit on the path
-  std::string_view request_id;
+  RequestId request;
 };
 
 // Appends a `tools/call` result of an upstream with `_meta["io.satgate/charge"]` = {"cost":1,
