@@ -18,9 +18,13 @@ class Ledger;
 class Reservation {
  public:
   Reservation(Reservation&& other) noexcept
-      : id_(std::exchange(other.id_, 0)), amount_(other.amount_), remaining_(other.remaining_) {}
+      : id_(std::exchange(other.id_, 0)),
+        slot_(other.slot_),
+        amount_(other.amount_),
+        remaining_(other.remaining_) {}
   Reservation& operator=(Reservation&& other) noexcept {
     id_ = std::exchange(other.id_, 0);
+    slot_ = other.slot_;
     amount_ = other.amount_;
     remaining_ = other.remaining_;
     return *this;
@@ -36,9 +40,10 @@ class Reservation {
 
  private:
   friend class ledger::Ledger;
-  Reservation(uint64_t id, Money amount, Money remaining)
-      : id_(id), amount_(amount), remaining_(remaining) {}
+  Reservation(uint64_t id, uint32_t slot, Money amount, Money remaining)
+      : id_(id), slot_(slot), amount_(amount), remaining_(remaining) {}
   uint64_t id_;
+  uint32_t slot_;  // where the ledger keeps it; valid while the id there is this one
   Money amount_;
   Money remaining_;
 };

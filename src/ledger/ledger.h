@@ -62,6 +62,9 @@ struct HoldRecord {
   struct Entry {
     AccountId account;
     AccountKind kind = AccountKind::token;
+    // Bit w (minute, hour, day, month): the clock stood behind this account's window w because it
+    // had stepped back. The hold then counts in the account's window, not in that of `at`.
+    uint8_t late_windows = 0;
   };
   uint64_t reservation = 0;
   Time at;
@@ -70,6 +73,8 @@ struct HoldRecord {
   size_t size = 0;
 };
 
+// How it ended. `reservation` 0: nothing ended, because `expire` had charged the reservation
+// before; then there is nothing to journal, and the receipt says forfeited.
 struct EndRecord {
   uint64_t reservation = 0;
   Receipt::End end = Receipt::End::settled;
@@ -114,35 +119,42 @@ class Ledger {
   // Holds `worst` on all money accounts of the path and one call on all rate accounts, or changes
   // nothing. On success `record` says what to journal before the call is forwarded.
   // A path without entries is allowed (observe): it holds nothing and always fits.
-  // REQUIRES: worst >= 0.
+  // An account that stands twice on the path counts once, with the tighter limits. Refusals change
+  // nothing, not even the windows. REQUIRES: worst >= 0.
   std::expected<Reservation, ReserveError> reserve(const Path& path, Money worst, Time now,
                                                    HoldRecord& record);
 
-  // Ends a reservation, exactly once (it is moved in).
-  //  settle:  `actual` was spent. More than was held is an overrun: the whole hold is charged and
-  //  the
-  //           first account of the path is blocked until `unblock`.
+  // Ends a reservation, exactly once (it is moved in). The money goes to the windows in which it
+  // was held; a window that is over by then stays as it is.
+  //  settle:  `actual` was spent. More than was held is an overrun: the whole hold is charged, and
+  //           the first account of the path is blocked until `unblock`.
   //  release: nothing was sent upstream: costs nothing, and the rate accounts get their call back.
   //  forfeit: something was sent and the outcome is unknown: the whole hold is charged.
   Receipt settle(Reservation reservation, Money actual, EndRecord& record);
   Receipt release(Reservation reservation, EndRecord& record);
   Receipt forfeit(Reservation reservation, EndRecord& record);
 
-  // Charges in full every reservation made at or before `deadline` that has no end yet.
+  // Charges in full every reservation made at or before `deadline` that has no end yet, in the
+  // order of their ids.
   std::vector<EndRecord> expire(Time deadline);
 
-  // What fits on the path right now; Money::max() where nothing limits it.
+  // What fits on the money accounts of the path right now, but for leases; Money::max() where
+  // nothing limits it, zero where an account is blocked.
   Money headroom(const Path& path, Time now) const;
 
   // Raises the durable authority of an account. Lower values are ignored.
   void raise_ceiling(const AccountId& account, AccountKind kind, Money ceiling);
 
   // Moves `amount` out of every money account of the parent's path that has a lifetime limit and is
-  // not covered by another carve of the path, into the child's account. Refused with the same
-  // Misfit as a call of that size would be. `state` says what to store.
+  // not covered by another carve of the path, into the child's account. What the child then spends
+  // or holds comes out of the carved part of those accounts. Refused with the same Misfit as a call
+  // of that size would be; of windows and rates only their size counts, nothing is charged to them.
+  // A child that has a history is refused as account_blocked: its balance would not start at zero.
+  // `state` says what to store. REQUIRES: amount >= 0.
   std::expected<void, Misfit> carve(const Path& parent_path, const AccountId& child, Money amount,
                                     Time now, CarveState& state);
-  // Returns what the child has neither spent nor holds. False if there is no such open carve.
+  // Returns what the child has neither spent nor holds; what it holds now is charged as it ends and
+  // does not return. False if there is no such open carve.
   bool close_carve(const AccountId& child);
 
   void block(const AccountId& account);
@@ -157,8 +169,8 @@ class Ledger {
   void load(const AccountState& state);
   void load(const CarveState& state);
   void replay(const HoldRecord& record);
-  // False when the reservation is unknown (its hold lies before the snapshot): the caller must
-  // treat the journal as damaged.
+  // False when the reservation is unknown (its hold lies before the snapshot, or it ended before):
+  // the caller must treat the journal as damaged. An overrun blocks the first account again.
   bool replay(const EndRecord& record);
   std::vector<EndRecord> finish_recovery(uint64_t next_reservation_min);
   // Charges `amount` more to an account at `now`, in every window: what a journal lost by a power
