@@ -21,20 +21,20 @@ using Table = std::map<std::string, T, std::less<>>;
 
 // mcpServers.NAME.policy
 struct ServerPolicy {
-  std::optional<Money> price;  // per call of any of its tools that has no price of its own
-  SpendLimits limits;          // hourlyLimit, dailyLimit, monthlyLimit: over all tokens together
+  std::optional<Money> price = {};  // per call of any of its tools that has no price of its own
+  SpendLimits limits = {};  // hourlyLimit, dailyLimit, monthlyLimit: over all tokens together
   bool enabled = true;
   bool require_approval = false;
-  std::optional<int64_t> max_calls_per_hour;  // over all tokens together
+  std::optional<int64_t> max_calls_per_hour = {};  // over all tokens together
 };
 
 // tools.NAME and policies.TOKEN.tools.NAME. NAME is a tool as its server calls it ("search"), as
 // the client sees it ("github_search"), "SERVER.TOOL", or a whole server or upstream.
 struct ToolPolicy {
-  std::optional<Money> cost;
+  std::optional<Money> cost = {};
   bool enabled = true;
   bool require_approval = false;
-  std::optional<int64_t> max_calls_per_hour;  // all calls that match this entry, together
+  std::optional<int64_t> max_calls_per_hour = {};  // all calls that match this entry, together
 };
 
 // endpoints.PATH
@@ -45,24 +45,24 @@ struct EndpointPolicy {
 // models.NAME: a price per call, or rates per million tokens, or only `max_output`, which then
 // amends a model of the built-in table.
 struct ModelPolicy {
-  std::optional<Money> cost;
-  std::optional<Money> input;          // credits per million tokens
-  std::optional<Money> cached_input;   // unset: as input
-  std::optional<Money> cache_write;    // unset: as input
-  std::optional<Money> output;         // needed with `input`
-  std::optional<uint64_t> max_output;  // most tokens of one choice
+  std::optional<Money> cost = {};
+  std::optional<Money> input = {};          // credits per million tokens
+  std::optional<Money> cached_input = {};   // unset: as input
+  std::optional<Money> cache_write = {};    // unset: as input
+  std::optional<Money> output = {};         // needed with `input`
+  std::optional<uint64_t> max_output = {};  // most tokens of one choice
 };
 
 // policies.TOKENNAME
 struct TokenPolicy {
-  SpendLimits limits;  // totalDailyCredits -> day, and likewise hour, month, lifetime
-  Table<ToolPolicy> tools;
+  SpendLimits limits = {};  // totalDailyCredits -> day, and likewise hour, month, lifetime
+  Table<ToolPolicy> tools = {};
 };
 
 struct Policy {
   Currency currency;
   Table<ServerPolicy> servers;
-  Table<ToolPolicy> tools;
+  Table<ToolPolicy> tools = {};
   Table<EndpointPolicy> endpoints;
   Table<ModelPolicy> models;
   Table<TokenPolicy> tokens;

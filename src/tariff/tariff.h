@@ -7,10 +7,11 @@
 //   ledger.settle(reservation, tariff->cost(*quote, usage));
 //
 // Order of a price: policies.TOKEN.tools, tools (MCP) or endpoints (HTTP), the server's policy
-// price, the route's price. A model call is priced by `models`, then by the built-in table; both
-// are matched exactly, a dated variant ("-2024-08-06") only where the table says so. A price of
-// zero must be written. Within the tool tables: exact tool, tool pattern, exact server, server
-// pattern, `*`; of equally specific entries the dearest.
+// price, the route's price. The tool tables and server policies rule MCP calls only. A model call
+// is priced by `models`, then by the built-in table; both are matched exactly, a dated variant
+// ("-2024-08-06") only where the table says so. A price of zero must be written. Within the tool
+// tables: exact tool, tool pattern, exact server, server pattern, `*`; of equally specific entries
+// the dearest.
 //
 // Callers must pass `endpoint` normalised (no dot segments, no needless percent-encoding, no
 // doubled slash) and must refuse request bodies with a Content-Encoding: bytes bound tokens only
@@ -34,6 +35,8 @@
 
 namespace satgate::tariff {
 
+struct Tables;
+
 // Something with a price: for listings, and as a cheaper way out of a refusal. Names are owned by
 // the Tariff.
 struct Offer {
@@ -55,6 +58,9 @@ class Tariff {
   std::expected<Quote, Refusal> quote(const Call& call, std::string_view token_name,
                                       bool approved = false) const;
 
+  // Where the request names no bound of its own, the quote assumes one, and the forwarded body
+  // must carry it: output_tokens_bound() divided by the choices.
+  //
   // The same call with at most `output_tokens` of output over all choices.
   Quote requote_with_output(const Quote& quote, uint64_t output_tokens) const;
 
@@ -66,6 +72,10 @@ class Tariff {
   // What the call did cost, rounded up once. At most quote.worst() if the usage keeps the quoted
   // bounds; more is an overrun, which the ledger handles.
   Money cost(const Quote& quote, const Usage& usage) const;
+
+  // Whether every billed output token of the quoted model appears in its answer. False: it may
+  // think in secret, or nothing is known about it.
+  bool output_is_visible(const Quote& quote) const;
 
   // Adds the accounts that the config opens for this call: server limits, policies.TOKEN limits,
   // rates. False: the path is full, refuse. No allocation; labels live as long as the Tariff.
@@ -88,9 +98,16 @@ class Tariff {
   std::vector<Offer> listing() const;
 
  private:
-  struct Compiled;
-  explicit Tariff(std::unique_ptr<const Compiled> compiled);
-  std::unique_ptr<const Compiled> compiled_;
+  explicit Tariff(std::unique_ptr<const Tables> tables);
+  Quote quote_flat(Money price, std::string_view rule) const;
+  std::expected<Quote, Refusal> quote_model(const PricedModel& model, const Call& call) const;
+  std::expected<Quote, Refusal> quote_tool(const Call& call, std::string_view token_name,
+                                           bool approved) const;
+  void offer_models(std::vector<Offer>& offers, const Call& call, const Quote& quote) const;
+  void offer_tools(std::vector<Offer>& offers, const Call& call, const Quote& quote,
+                   std::string_view token_name) const;
+
+  std::unique_ptr<const Tables> tables_;
 };
 
 }  // namespace satgate::tariff

@@ -44,7 +44,7 @@ struct ChatRequest {
 // What to change in the forwarded body.
 struct ChatEdit {
   // Sets every bound that is there, or adds `bound_name`. Unset: bounds stay as they are.
-  std::optional<uint64_t> output_tokens;
+  std::optional<uint64_t> output_tokens = {};
   // For upstreams that know only the legacy name: "max_tokens".
   std::string_view bound_name = "max_completion_tokens";
   bool include_usage = false;  // sets stream_options.include_usage to true

@@ -1,0 +1,252 @@
+// From a Policy to frozen tables, collecting every mistake on the way.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "base/text.h"
+#include "tariff/tables.h"
+#include "tariff/tariff.h"
+
+namespace satgate::tariff {
+namespace {
+
+class Compiler {
+ public:
+  explicit Compiler(Policy policy)
+      : policy_(std::move(policy)), tables_(std::make_unique<Tables>()) {}
+
+  // The tables, or all complaints, one a line.
+  Result<std::unique_ptr<const Tables>> run();
+
+ private:
+  void complain(std::string_view where, std::string_view what) {
+    if (!errors_.empty()) errors_ += '\n';
+    errors_ += fmt::format("{}: {}", where, what);
+  }
+  void check_amount(std::string_view where, const std::optional<Money>& amount) {
+    if (amount && amount->is_negative()) complain(where, "must not be negative");
+  }
+  void check_limits(std::string_view where, const SpendLimits& limits) {
+    for (const Money limit : limits.max)
+      check_amount(where, limit);
+  }
+  void check_count(std::string_view where, const std::optional<int64_t>& count) {
+    if (count && *count < 0) complain(where, "must not be negative");
+  }
+
+  TokenRates in_credits(const TokenRates& usd) const;
+  ToolRule tool_rule(std::string_view table, const std::string& name, const ToolPolicy& tool);
+  void add_builtin_models();
+  void add_servers();
+  void add_tokens();
+  void add_endpoints();
+  void add_models();
+  std::optional<PricedModel> model(const std::string& name, const ModelPolicy& policy);
+
+  Policy policy_;
+  std::unique_ptr<Tables> tables_;
+  std::string errors_;
+};
+
+PathEntry calls_per_hour(std::string_view kind, std::string_view name, int64_t count) {
+  PathEntry entry;
+  entry.account = account_id(kind, name);
+  entry.kind = AccountKind::rate;
+  entry.limits[Window::hour] = Money::credits(count);
+  return entry;
+}
+
+// A currency's smallest part is never lost: every rate rounds up.
+TokenRates Compiler::in_credits(const TokenRates& usd) const {
+  const auto convert = [&](int64_t nano_usd) {
+    const __int128 product = static_cast<__int128>(nano_usd) * policy_.currency.nano_per_usd;
+    const __int128 nano = (product + (kNanoPerCredit - 1)) / kNanoPerCredit;
+    return nano > INT64_MAX ? INT64_MAX : static_cast<int64_t>(nano);
+  };
+  return {convert(usd.input), convert(usd.cached_input), convert(usd.cache_write),
+          convert(usd.output), convert(usd.cache_write_1h)};
+}
+
+Result<std::unique_ptr<const Tables>> Compiler::run() {
+  if (policy_.currency.nano_per_usd <= 0) {
+    complain("currency.usdPerCredit", "must be above zero");
+    return fail(errors_);
+  }
+  tables_->output_tokens_default = policy_.output_tokens_default;
+  if (policy_.output_tokens_default == 0) {
+    complain("limits.outputTokensDefault", "must be above zero");
+  }
+  if (policy_.builtin_models) add_builtin_models();
+  add_servers();
+  for (const auto& [name, tool] : policy_.tools)
+    tables_->tools.add(tool_rule("tools", name, tool));
+  tables_->tools.freeze();
+  add_tokens();
+  add_endpoints();
+  for (const auto& [name, price] : policy_.routes) {
+    std::string rule = fmt::format("routes.{}.price", name);
+    check_amount(rule, price);
+    tables_->routes.emplace(name, RouteRule{std::move(rule), price});
+  }
+  add_models();
+  if (!errors_.empty()) return fail(std::move(errors_));
+  return std::move(tables_);
+}
+
+void Compiler::add_builtin_models() {
+  for (const BuiltinModel& entry : builtin_models()) {
+    const BuiltinPrices& prices = builtin_prices()[entry.prices];
+    PricedModel model;
+    model.name = entry.name;
+    model.rule = fmt::format("models.{}", entry.name);
+    model.base = in_credits(prices.base);
+    model.long_context = in_credits(prices.long_context);
+    model.long_above = prices.long_above;
+    model.context = entry.context;
+    model.max_output = entry.max_output;
+    model.dated = entry.dated;
+    model.offered = entry.offered;
+    model.provider = entry.provider;
+    model.kind = entry.kind;
+    tables_->builtin_models.emplace(model.name, std::move(model));
+  }
+}
+
+void Compiler::add_servers() {
+  for (const auto& [name, policy] : policy_.servers) {
+    const std::string where = fmt::format("mcpServers.{}.policy", name);
+    check_amount(where + ".price", policy.price);
+    check_limits(where, policy.limits);
+    check_count(where + ".maxCallsPerHour", policy.max_calls_per_hour);
+    ServerRule& rule = tables_->servers[name];
+    rule.rule = where + ".price";
+    rule.policy = policy;
+    rule.limit_label = fmt::format("tool {}", name);
+    rule.rate_label = fmt::format("calls of {}", name);
+    if (policy.limits.any()) {
+      rule.limit = {account_id("tool-limit", name), AccountKind::tool, policy.limits,
+                    rule.limit_label};
+    }
+    if (policy.max_calls_per_hour) {
+      rule.rate = calls_per_hour("tool-rate", name, *policy.max_calls_per_hour);
+      rule.rate->label = rule.rate_label;
+    }
+  }
+}
+
+ToolRule Compiler::tool_rule(std::string_view table, const std::string& name,
+                             const ToolPolicy& tool) {
+  ToolRule rule;
+  rule.name = name;
+  rule.rule = fmt::format("{}.{}", table, name);
+  rule.policy = tool;
+  if (name.empty()) complain(rule.rule, "needs a name");
+  check_amount(rule.rule + ".cost", tool.cost);
+  check_count(rule.rule + ".maxCallsPerHour", tool.max_calls_per_hour);
+  if (tool.max_calls_per_hour) {
+    rule.rate_label = fmt::format("calls of {}", rule.rule);
+    rule.rate = calls_per_hour("rate", rule.rule, *tool.max_calls_per_hour);
+  }
+  return rule;
+}
+
+void Compiler::add_tokens() {
+  for (const auto& [name, policy] : policy_.tokens) {
+    const std::string where = fmt::format("policies.{}", name);
+    check_limits(where, policy.limits);
+    TokenRules& rules = tables_->tokens[name];
+    rules.limit_label = fmt::format("policy {}", name);
+    if (policy.limits.any()) {
+      rules.limit = {account_id("policy", name), AccountKind::policy, policy.limits,
+                     rules.limit_label};
+    }
+    for (const auto& [tool_name, tool] : policy.tools) {
+      rules.tools.add(tool_rule(where + ".tools", tool_name, tool));
+    }
+    rules.tools.freeze();
+  }
+}
+
+void Compiler::add_endpoints() {
+  for (const auto& [path, policy] : policy_.endpoints) {
+    EndpointRule rule{path, fmt::format("endpoints.{}", path), policy.cost};
+    check_amount(rule.rule + ".cost", policy.cost);
+    if (!path.starts_with('/') && path != "*") complain(rule.rule, "must start with a slash");
+    if (path.contains('*')) {
+      tables_->endpoint_patterns.push_back(std::move(rule));
+      continue;
+    }
+    std::string key = path;
+    while (key.size() > 1 && key.ends_with('/'))
+      key.pop_back();
+    if (!tables_->endpoints.emplace(std::move(key), std::move(rule)).second) {
+      complain(fmt::format("endpoints.{}", path), "is there twice but for the final slash");
+    }
+  }
+  std::ranges::stable_sort(tables_->endpoint_patterns, [](const auto& a, const auto& b) {
+    return std::pair(glob_weight(a.path), a.cost) > std::pair(glob_weight(b.path), b.cost);
+  });
+}
+
+std::optional<PricedModel> Compiler::model(const std::string& name, const ModelPolicy& policy) {
+  PricedModel model;
+  const std::string where = fmt::format("models.{}", name);
+  const bool rates = policy.input || policy.output || policy.cached_input || policy.cache_write;
+  for (const auto& amount :
+       {policy.cost, policy.input, policy.cached_input, policy.cache_write, policy.output}) {
+    check_amount(where, amount);
+  }
+  if (policy.cost && rates) complain(where, "has a cost per call and rates per token; choose one");
+  if (rates && !(policy.input && policy.output)) complain(where, "needs both input and output");
+  if (policy.max_output == 0u) complain(where + ".max_output", "must be above zero");
+  if (!policy.cost && !rates) {
+    const auto it = tables_->builtin_models.find(name);
+    if (it == tables_->builtin_models.end()) {
+      complain(where, "has no price: write cost, or input and output per million tokens");
+      return std::nullopt;
+    }
+    model = it->second;
+  }
+  model.name = name;
+  model.rule = where;
+  if (policy.max_output) model.max_output = *policy.max_output;
+  if (policy.cost) {
+    model.per_call = true;
+    model.call_cost = *policy.cost;
+  } else if (rates) {
+    const int64_t input = policy.input.value_or(Money()).nano();
+    model.base = {input, policy.cached_input.value_or(Money::nano(input)).nano(),
+                  policy.cache_write.value_or(Money::nano(input)).nano(),
+                  policy.output.value_or(Money()).nano(),
+                  policy.cache_write.value_or(Money::nano(input)).nano()};
+    model.long_context = model.base;
+  }
+  return model;
+}
+
+void Compiler::add_models() {
+  for (const auto& [name, policy] : policy_.models) {
+    auto compiled = model(name, policy);
+    if (!compiled) continue;
+    if (!name.contains('*')) {
+      tables_->config_models.emplace(name, std::move(*compiled));
+    } else {
+      tables_->model_patterns.push_back(std::move(*compiled));
+    }
+  }
+  // Equally specific patterns: the dearer output first.
+  std::ranges::stable_sort(tables_->model_patterns, [](const auto& a, const auto& b) {
+    return std::pair(glob_weight(a.name), a.base.output) >
+           std::pair(glob_weight(b.name), b.base.output);
+  });
+}
+
+}  // namespace
+
+Result<std::unique_ptr<const Tariff>> Tariff::create(Policy policy) {
+  TRY_ASSIGN(auto tables, Compiler(std::move(policy)).run());
+  return std::unique_ptr<const Tariff>(new Tariff(std::move(tables)));
+}
+
+}  // namespace satgate::tariff

@@ -1,0 +1,314 @@
+#include "tariff/tariff.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "tariff/tables.h"
+
+namespace satgate::tariff {
+namespace {
+
+using Wide = unsigned __int128;
+
+constexpr uint64_t kPerMillion = 1'000'000;
+
+// tokens x rate, summed without wrapping and rounded up once.
+class Bill {
+ public:
+  Bill& add(uint64_t tokens, int64_t rate) {
+    const Wide part = static_cast<Wide>(tokens) * static_cast<uint64_t>(rate);
+    if (__builtin_add_overflow(sum_, part, &sum_)) sum_ = ~static_cast<Wide>(0);
+    return *this;
+  }
+  Money total() const {
+    const Wide nano = sum_ / kPerMillion + (sum_ % kPerMillion != 0 ? 1 : 0);
+    return nano > static_cast<Wide>(INT64_MAX) ? Money::max()
+                                               : Money::nano(static_cast<int64_t>(nano));
+  }
+
+ private:
+  Wide sum_ = 0;
+};
+
+uint64_t saturating_product(uint64_t a, uint64_t b) {
+  uint64_t product = 0;
+  return __builtin_mul_overflow(a, b, &product) ? UINT64_MAX : product;
+}
+
+uint64_t minus_or_zero(uint64_t a, uint64_t b) {
+  return a > b ? a - b : 0;
+}
+
+TokenRates dearest(const TokenRates& a, const TokenRates& b) {
+  return {std::max(a.input, b.input), std::max(a.cached_input, b.cached_input),
+          std::max(a.cache_write, b.cache_write), std::max(a.output, b.output),
+          std::max(a.cache_write_1h, b.cache_write_1h)};
+}
+
+int64_t dearest_input(const TokenRates& rates) {
+  return std::max({rates.input, rates.cached_input, rates.cache_write, rates.cache_write_1h});
+}
+
+// The bound for a request without one, which is then written into it: the model's maximum, but
+// with room for the prompt. A provider refuses a bound that does not fit the context next to the
+// prompt, so half a token a byte is set aside for it, at most three quarters of the context.
+uint64_t default_output(const PricedModel& model, uint64_t input_bytes, uint64_t otherwise) {
+  const uint64_t most = model.max_output > 0 ? model.max_output : otherwise;
+  if (model.context == 0) return most;
+  const uint64_t prompt = std::min(input_bytes / 2, model.context / 4 * 3);
+  return std::max<uint64_t>(1, std::min(most, model.context - prompt));
+}
+
+bool cheapest_first(const Offer& a, const Offer& b) {
+  return a.cost != b.cost ? a.cost < b.cost : a.name < b.name;
+}
+
+}  // namespace
+
+Tariff::Tariff(std::unique_ptr<const Tables> tables) : tables_(std::move(tables)) {}
+Tariff::~Tariff() = default;
+
+Quote Tariff::quote_flat(Money price, std::string_view rule) const {
+  Quote quote;
+  quote.worst_ = quote.fixed_ = price;
+  quote.rule_ = rule;
+  return quote;
+}
+
+std::expected<Quote, Refusal> Tariff::quote_model(const PricedModel& model,
+                                                  const Call& call) const {
+  if (model.per_call) {
+    Quote quote = quote_flat(model.call_cost, model.rule);
+    quote.model_ = &model;
+    return quote;
+  }
+  if (!call.unbounded.empty()) return std::unexpected(Refusal::price_unknown);
+  Quote quote;
+  quote.rule_ = model.rule;
+  quote.model_ = &model;
+  quote.per_token_ = true;
+  const bool may_be_long = model.long_above > 0 && call.input_bytes > model.long_above;
+  quote.rates_ = may_be_long ? dearest(model.base, model.long_context) : model.base;
+  quote.fixed_ = Bill().add(call.input_bytes, dearest_input(quote.rates_)).total();
+  const uint64_t each = call.output_tokens_max.value_or(
+      default_output(model, call.input_bytes, tables_->output_tokens_default));
+  const uint64_t choices = std::max<uint32_t>(call.choices, 1);
+  const uint64_t output =
+      model.kind == ModelKind::embedding ? 0 : saturating_product(each, choices);
+  return requote_with_output(quote, output);
+}
+
+std::expected<Quote, Refusal> Tariff::quote_tool(const Call& call, std::string_view token_name,
+                                                 bool approved) const {
+  NameBuffer buffer;
+  const auto names = buffer.names(call.upstream, call.tool, call.listed_tool);
+  if (!names) return std::unexpected(Refusal::tool_denied);
+  const TokenRules* token = tables_->find_token(token_name);
+  const ServerRule* server = tables_->find_server(call);
+  const ToolVerdict own = token ? token->tools.look_up(*names) : ToolVerdict();
+  const ToolVerdict common = tables_->tools.look_up(*names);
+  if (!own.enabled || !common.enabled || (server && !server->policy.enabled)) {
+    return std::unexpected(Refusal::tool_denied);
+  }
+  const bool wants_approval = own.require_approval || common.require_approval ||
+                              (server && server->policy.require_approval);
+  if (wants_approval && !approved) return std::unexpected(Refusal::approval_required);
+  for (const ToolRule* rule : {own.priced, common.priced}) {
+    if (rule) return quote_flat(*rule->policy.cost, rule->rule);
+  }
+  if (server && server->policy.price) return quote_flat(*server->policy.price, server->rule);
+  return std::unexpected(Refusal::price_unknown);
+}
+
+std::expected<Quote, Refusal> Tariff::quote(const Call& call, std::string_view token_name,
+                                            bool approved) const {
+  if (!call.model.empty()) {
+    const PricedModel* model = tables_->find_model(call.model);
+    if (!model) return std::unexpected(Refusal::price_unknown);
+    return quote_model(*model, call);
+  }
+  if (call.protocol == Protocol::mcp) {
+    const auto quote = quote_tool(call, token_name, approved);
+    if (quote || quote.error() != Refusal::price_unknown) return quote;
+  } else if (call.protocol == Protocol::http) {
+    if (const EndpointRule* rule = tables_->find_endpoint(call.endpoint)) {
+      return quote_flat(rule->cost, rule->rule);
+    }
+  } else {
+    return std::unexpected(Refusal::price_unknown);  // a model route without a model
+  }
+  const auto route = tables_->routes.find(call.route);
+  if (route == tables_->routes.end()) return std::unexpected(Refusal::price_unknown);
+  return quote_flat(route->second.price, route->second.rule);
+}
+
+Quote Tariff::requote_with_output(const Quote& quote, uint64_t output_tokens) const {
+  Quote result = quote;
+  if (!quote.per_token_) return result;
+  result.output_tokens_bound_ = output_tokens;
+  result.worst_ = quote.fixed_ + Bill().add(output_tokens, quote.rates_.output).total();
+  return result;
+}
+
+std::optional<uint64_t> Tariff::affordable_output(const Quote& quote, Money headroom,
+                                                  uint32_t choices) const {
+  if (!quote.per_token_ || headroom < quote.fixed_) return std::nullopt;
+  const uint64_t each = quote.output_tokens_bound_ / std::max<uint32_t>(choices, 1);
+  uint64_t affordable = each;
+  if (quote.rates_.output > 0) {
+    const Wide left = static_cast<Wide>((headroom - quote.fixed_).nano()) * kPerMillion;
+    const Wide tokens = left / static_cast<uint64_t>(quote.rates_.output);
+    affordable =
+        static_cast<uint64_t>(std::min<Wide>(tokens / std::max<uint32_t>(choices, 1), each));
+  }
+  if (affordable == 0) return std::nullopt;
+  return affordable;
+}
+
+Money Tariff::cost(const Quote& quote, const Usage& usage) const {
+  if (!quote.per_token_) return quote.worst_;
+  const PricedModel& model = *quote.model_;
+  const bool is_long = model.long_above > 0 && usage.input > model.long_above;
+  const TokenRates& rates = is_long ? model.long_context : model.base;
+  const uint64_t write_1h = usage.cache_write_1h;
+  const uint64_t write = minus_or_zero(usage.cache_write, write_1h);
+  // Each subtraction stops at zero: what an upstream reports twice is charged twice.
+  const uint64_t plain =
+      minus_or_zero(minus_or_zero(minus_or_zero(usage.input, usage.cached_input), write), write_1h);
+  return Bill()
+      .add(plain, rates.input)
+      .add(usage.cached_input, rates.cached_input)
+      .add(write, rates.cache_write)
+      .add(write_1h, rates.cache_write_1h)
+      .add(usage.output, rates.output)
+      .total();
+}
+
+bool Tariff::output_is_visible(const Quote& quote) const {
+  return quote.model_ && quote.model_->provider && quote.model_->kind == ModelKind::chat;
+}
+
+bool Tariff::add_accounts(Path& path, const Call& call, std::string_view token_name) const {
+  const TokenRules* token = tables_->find_token(token_name);
+  if (token && token->limit && !path.add(*token->limit)) return false;
+  if (call.protocol != Protocol::mcp) return true;
+  if (const ServerRule* server = tables_->find_server(call)) {
+    if (server->limit && !path.add(*server->limit)) return false;
+    if (server->rate && !path.add(*server->rate)) return false;
+  }
+  NameBuffer buffer;
+  const auto names = buffer.names(call.upstream, call.tool, call.listed_tool);
+  if (!names) return false;
+  if (token && !token->tools.add_rates(path, *names)) return false;
+  return tables_->tools.add_rates(path, *names);
+}
+
+std::optional<Money> Tariff::price_of(std::string_view server, std::string_view tool,
+                                      std::string_view listed_tool,
+                                      std::string_view token_name) const {
+  Call call;
+  call.protocol = Protocol::mcp;
+  call.upstream = server;
+  call.tool = tool;
+  call.listed_tool = listed_tool;
+  const auto price = quote_tool(call, token_name, true);
+  if (!price) return std::nullopt;
+  return price->worst();
+}
+
+bool Tariff::requires_approval(const Call& call, std::string_view token_name) const {
+  const auto result = quote(call, token_name, false);
+  return !result && result.error() == Refusal::approval_required;
+}
+
+void Tariff::offer_models(std::vector<Offer>& offers, const Call& call, const Quote& quote) const {
+  const auto offer = [&](const PricedModel& model) {
+    if (&model == quote.model_) return;
+    const auto other = quote_model(model, call);
+    if (!other || other->worst() >= quote.worst()) return;
+    offers.push_back({Alternative::Kind::model, model.name, other->worst(), false, {}});
+  };
+  if (!tables_->config_models.empty()) {
+    for (const auto& [name, model] : tables_->config_models)
+      offer(model);
+    return;
+  }
+  for (const auto& [name, model] : tables_->builtin_models) {
+    const bool same_kind = quote.model_ && model.provider == quote.model_->provider &&
+                           model.kind == quote.model_->kind;
+    if (same_kind && model.offered) offer(model);
+  }
+}
+
+void Tariff::offer_tools(std::vector<Offer>& offers, const Call& call, const Quote& quote,
+                         std::string_view token_name) const {
+  const auto offer = [&](const ToolTable& table) {
+    for (const ToolRule& rule : table.rules()) {
+      std::string_view server = call.upstream, tool = rule.name;
+      if (tool.contains('*') || tables_->servers.contains(tool)) continue;
+      const size_t dot = tool.find('.');
+      if (dot != tool.npos && tables_->servers.contains(tool.substr(0, dot))) {
+        server = tool.substr(0, dot);
+        tool = tool.substr(dot + 1);
+      }
+      const auto price = price_of(server, tool, rule.name, token_name);
+      if (!price || *price >= quote.worst()) continue;
+      offers.push_back({Alternative::Kind::tool, rule.name, *price, false, {}});
+    }
+  };
+  if (const TokenRules* token = tables_->find_token(token_name)) offer(token->tools);
+  offer(tables_->tools);
+}
+
+std::vector<Offer> Tariff::alternatives(const Call& call, const Quote& quote,
+                                        std::string_view token_name) const {
+  std::vector<Offer> offers;
+  if (!call.model.empty()) {
+    offer_models(offers, call, quote);
+  } else if (call.protocol == Protocol::mcp) {
+    offer_tools(offers, call, quote, token_name);
+  } else {
+    for (const auto& [path, rule] : tables_->endpoints) {
+      if (rule.cost >= quote.worst()) continue;
+      offers.push_back({Alternative::Kind::endpoint, rule.path, rule.cost, false, {}});
+    }
+  }
+  std::ranges::sort(offers, cheapest_first);
+  const auto repeated =
+      std::ranges::unique(offers, [](const Offer& a, const Offer& b) { return a.name == b.name; });
+  offers.erase(repeated.begin(), repeated.end());
+  return offers;
+}
+
+std::vector<Offer> Tariff::listing() const {
+  std::vector<Offer> offers;
+  const auto add_flat = [&](Alternative::Kind kind, std::string_view name, Money cost) {
+    offers.push_back({kind, name, cost, false, {}});
+  };
+  for (const ToolRule& rule : tables_->tools.rules()) {
+    if (rule.policy.cost) add_flat(Alternative::Kind::tool, rule.name, *rule.policy.cost);
+  }
+  for (const auto& [name, server] : tables_->servers) {
+    if (server.policy.price) add_flat(Alternative::Kind::tool, name, *server.policy.price);
+  }
+  for (const auto& [path, rule] : tables_->endpoints) {
+    add_flat(Alternative::Kind::endpoint, rule.path, rule.cost);
+  }
+  for (const EndpointRule& rule : tables_->endpoint_patterns) {
+    add_flat(Alternative::Kind::endpoint, rule.path, rule.cost);
+  }
+  const auto add_model = [&](const PricedModel& model) {
+    offers.push_back(
+        {Alternative::Kind::model, model.name, model.call_cost, !model.per_call, model.base});
+  };
+  for (const auto& [name, model] : tables_->config_models)
+    add_model(model);
+  for (const PricedModel& model : tables_->model_patterns)
+    add_model(model);
+  for (const auto& [name, model] : tables_->builtin_models) {
+    if (!tables_->config_models.contains(name)) add_model(model);
+  }
+  return offers;
+}
+
+}  // namespace satgate::tariff
