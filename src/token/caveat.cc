@@ -281,6 +281,7 @@ Result<std::string> label_caveat(std::string_view name, std::string_view value) 
 }
 
 Result<std::string> expires_caveat(Time time) {
+  if (time < Time{}) return fail("expires: the time is before 1970");
   Caveat wanted;
   wanted.time = Time::seconds(time.unix_seconds());
   return print("expires", format_rfc3339(wanted.time), wanted);

@@ -38,7 +38,7 @@ function print(comment, {key, location, identifier, caveats, thirdParty = 0}) {
   // 3.0.4 doubles its buffer at every append beyond 200 bytes and runs out of memory: of larger
   // macaroons only the signature is taken.
   const size = ids.reduce((sum, id) => sum + id.length + 6, identifier.length + 60);
-  if (size < 200) console.log(`macaroon ${hex(macaroon.exportBinary())}`);
+  if (size + thirdParty * 120 < 200) console.log(`macaroon ${hex(macaroon.exportBinary())}`);
   console.log('');
 }
 
