@@ -2,6 +2,7 @@
 // nothing: the body comes out as views into the bytes that went in.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -41,7 +42,8 @@ struct BodyStep {
 };
 
 // Decodes the chunked coding. Strict: hex sizes without prefix or sign, CRLF everywhere,
-// extensions bounded and without control bytes, trailers checked like fields, bounded and dropped.
+// extensions bounded and in their plain form only (`;name` or `;name=token`: quoted strings and
+// white space are where parsers differ), trailers checked like fields, bounded and dropped.
 // Each step yields at most one run of data. A step consumes at least one byte if it was given one.
 class ChunkDecoder {
  public:
@@ -51,7 +53,10 @@ class ChunkDecoder {
   enum class State : uint8_t {
     size_first,
     size,
-    extension,
+    extension_name_first,
+    extension_name,
+    extension_value_first,
+    extension_value,
     size_lf,
     data,
     data_cr,
@@ -64,14 +69,20 @@ class ChunkDecoder {
     done,
     refused,
   };
-  ParseError framing_byte(unsigned char byte);
-  ParseError size_byte(unsigned char byte);
-  ParseError trailer_byte(unsigned char byte);
+  ParseError framing_byte(char byte);
+  ParseError size_line_byte(char byte);
+  ParseError extension_byte(char byte);
+  ParseError trailer_byte(char byte);
+  ParseError trailer_name_byte(char byte);
+  ParseError end_of_size_line(char byte);
 
   State state_ = State::size_first;
   uint64_t remaining_ = 0;    // bytes of the current chunk
   size_t line_bytes_ = 0;     // of the current size line
   size_t trailer_bytes_ = 0;  // of all trailers
+  // The start of a trailer's name: enough to tell the names that must not be there.
+  std::array<char, 20> trailer_name_{};
+  size_t trailer_name_bytes_ = 0;
   ParseError error_ = ParseError::none;
 };
 

@@ -56,7 +56,7 @@ struct RequestHead {
   std::string_view query;     // after the first '?', without it
   std::string_view host;      // the one Host field, checked as host[:port]
   uint8_t version_minor = 1;  // HTTP/1.0 or HTTP/1.1
-  bool keep_alive = true;     // the client wants to keep the connection
+  bool keep_alive = true;     // HTTP/1.1 without Connection: close; HTTP/1.0 never keeps
   bool expect_continue = false;  // it waits for 100 before it sends the body
   BodyFraming framing;           // none, length or chunked
   Fields fields;                 // all of them, also the ones above

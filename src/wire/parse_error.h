@@ -32,6 +32,7 @@ enum class ParseError : uint8_t {
   no_host,
   two_hosts,
   bad_host,
+  bad_connection,   // not a list of tokens
   bad_expectation,  // 417
   // Framing
   length_and_coding,  // Content-Length together with Transfer-Encoding

@@ -36,9 +36,9 @@ struct HeadLimits {
 // byte at a time costs no more than one that arrives whole. Offsets, so the buffer may move between
 // calls. A fresh one for each message.
 struct HeadCursor {
-  size_t scanned = 0;
-  size_t line = 0;
-  bool skipped_empty_line = false;
+  size_t scanned = 0;  // no line end before this that was not seen
+  size_t line = 0;     // start of the line being searched
+  size_t start = 0;    // start of the head, behind an empty line
 };
 
 struct HeadResult {

@@ -50,8 +50,10 @@ class HeadWriter {
  private:
   enum class Kind : uint8_t { nothing, request, response };
   void raw_field(std::string_view name, std::string_view value);
+  void raw_number(std::string_view name, uint64_t value);
   void refuse(std::string_view why);
   void write_framing(BodyFraming framing);
+  bool has_no_body() const;
 
   std::string& out_;
   size_t start_;
@@ -61,7 +63,7 @@ class HeadWriter {
   bool to_head_ = false;
   bool close_ = false;
   bool described_ = false;
-  bool method_expects_body_ = false;
+  bool expects_body_ = false;
 };
 
 // The usual reason phrase, or "Unknown".

@@ -37,11 +37,13 @@ class SseSplitter {
  public:
   explicit SseSplitter(size_t event_bytes_max = limits::sse_event_bytes_max);
 
-  // Takes the next bytes. False, then and ever after, if an unfinished event has grown past the
-  // bound; the stream must then be treated as cut. Call next() until it is false before feeding
-  // again: at most one piece and one event are held.
+  // Takes the next bytes. Call next() until it is false before feeding again: then at most one
+  // piece and one event are held. False once an event has grown past the bound.
   [[nodiscard]] bool feed(std::string_view piece);
+  // False when there is no whole event yet, or ever again because one is too large.
   [[nodiscard]] bool next(SseEvent& event);
+  // An event, whole or not, is larger than the bound; treat the stream as cut.
+  bool is_too_large() const { return too_large_; }
 
   // The stream has ended. When cut, `tail` is what was left, parsed as if an empty line followed
   // (some servers forget the last one; usage found there still counts).

@@ -1,0 +1,230 @@
+#include "wire/serializer.h"
+
+#include <algorithm>
+#include <charconv>
+
+#include "base/text.h"
+#include "wire/chars.h"
+#include "wire/url.h"
+
+namespace satgate::wire {
+namespace {
+
+// Names that only this class writes, in either direction.
+bool is_own_field(std::string_view name) {
+  return equals_ignore_case(name, "host") || (is_dropped_by_proxy(name, Direction::request) &&
+                                              is_dropped_by_proxy(name, Direction::response));
+}
+
+}  // namespace
+
+HeadWriter::HeadWriter(std::string& out) : out_(out), start_(out.size()) {}
+
+HeadWriter& HeadWriter::request(std::string_view method, std::string_view target,
+                                std::string_view host) {
+  if (kind_ != Kind::nothing) refuse("A head was started twice.");
+  if (!is_token(method)) refuse("The method is not a token.");
+  if (!is_origin_form(target)) refuse("The request target is not in origin-form.");
+  if (!parse_authority(host)) refuse("The host is not host or host:port.");
+  kind_ = Kind::request;
+  expects_body_ = method == "POST" || method == "PUT" || method == "PATCH";
+  out_.append(method).append(" ").append(target).append(" HTTP/1.1\r\n");
+  raw_field("host", host);
+  return *this;
+}
+
+HeadWriter& HeadWriter::response(int status, std::string_view reason, bool to_head) {
+  if (kind_ != Kind::nothing) refuse("A head was started twice.");
+  if (status < 100 || status > 599 || status == 101) refuse("The status cannot be sent.");
+  if (reason.empty()) reason = reason_of(status);
+  if (!is_value(reason)) refuse("The reason phrase has a control character.");
+  kind_ = Kind::response;
+  status_ = status;
+  to_head_ = to_head;
+  char digits[16];
+  const auto end = std::to_chars(digits, digits + sizeof digits, status).ptr;
+  out_.append("HTTP/1.1 ").append(digits, end).append(" ").append(reason).append("\r\n");
+  return *this;
+}
+
+HeadWriter& HeadWriter::field(std::string_view name, std::string_view value) {
+  if (!is_token(name)) refuse("A field name is not a token.");
+  if (!is_value(value)) refuse("A field value has a control character.");
+  if (is_own_field(name)) refuse("Framing, hop-by-hop and Host fields cannot be set by hand.");
+  if (kind_ == Kind::nothing) refuse("A field comes before the first line.");
+  raw_field(name, value);
+  return *this;
+}
+
+HeadWriter& HeadWriter::field(std::string_view name, uint64_t value) {
+  char digits[24];
+  const auto end = std::to_chars(digits, digits + sizeof digits, value).ptr;
+  return field(name, std::string_view(digits, static_cast<size_t>(end - digits)));
+}
+
+HeadWriter& HeadWriter::forward(const Fields& fields, Direction direction,
+                                std::span<const std::string_view> without) {
+  const ForwardFilter filter(fields, direction);
+  for (const Field& item : fields) {
+    const bool is_excluded = std::ranges::any_of(
+        without, [&item](std::string_view name) { return equals_ignore_case(item.name, name); });
+    if (!is_excluded && filter.forwards(item.name)) field(item.name, item.value);
+  }
+  return *this;
+}
+
+HeadWriter& HeadWriter::close() {
+  close_ = true;
+  return *this;
+}
+
+HeadWriter& HeadWriter::describe_length(uint64_t bytes) {
+  if (!to_head_ && status_ != 304) refuse("Only a response without a body describes its length.");
+  if (described_) refuse("The length is described twice.");
+  described_ = true;
+  raw_number("content-length", bytes);
+  return *this;
+}
+
+Result<void> HeadWriter::finish(BodyFraming framing) {
+  if (kind_ == Kind::nothing) refuse("The head has no first line.");
+  write_framing(framing);
+  if (close_) raw_field("connection", "close");
+  out_ += "\r\n";
+  if (error_.empty()) return {};
+  out_.resize(start_);
+  return fail("The message head was not written: " + std::string(error_));
+}
+
+bool HeadWriter::has_no_body() const {
+  return kind_ == Kind::response && (to_head_ || status_ < 200 || status_ == 204 || status_ == 304);
+}
+
+void HeadWriter::write_framing(BodyFraming framing) {
+  if (has_no_body()) {
+    if (framing.kind != BodyFraming::Kind::none) refuse("This response cannot have a body.");
+    return;
+  }
+  switch (framing.kind) {
+    case BodyFraming::Kind::none:
+      if (kind_ == Kind::response || expects_body_) raw_number("content-length", 0);
+      return;
+    case BodyFraming::Kind::length:
+      raw_number("content-length", framing.bytes);
+      return;
+    case BodyFraming::Kind::chunked:
+      raw_field("transfer-encoding", "chunked");
+      return;
+    case BodyFraming::Kind::until_close:
+      if (kind_ == Kind::request) refuse("A request cannot end by closing.");
+      close_ = true;
+      return;
+  }
+}
+
+void HeadWriter::raw_field(std::string_view name, std::string_view value) {
+  out_.append(name).append(": ").append(value).append("\r\n");
+}
+
+void HeadWriter::raw_number(std::string_view name, uint64_t value) {
+  char digits[24];
+  const auto end = std::to_chars(digits, digits + sizeof digits, value).ptr;
+  raw_field(name, std::string_view(digits, static_cast<size_t>(end - digits)));
+}
+
+void HeadWriter::refuse(std::string_view why) {
+  if (error_.empty()) error_ = why;
+}
+
+std::string_view reason_of(int status) {
+  switch (status) {
+    case 100:
+      return "Continue";
+    case 103:
+      return "Early Hints";
+    case 200:
+      return "OK";
+    case 201:
+      return "Created";
+    case 202:
+      return "Accepted";
+    case 204:
+      return "No Content";
+    case 206:
+      return "Partial Content";
+    case 301:
+      return "Moved Permanently";
+    case 302:
+      return "Found";
+    case 303:
+      return "See Other";
+    case 304:
+      return "Not Modified";
+    case 307:
+      return "Temporary Redirect";
+    case 308:
+      return "Permanent Redirect";
+    case 400:
+      return "Bad Request";
+    case 401:
+      return "Unauthorized";
+    case 402:
+      return "Payment Required";
+    case 403:
+      return "Forbidden";
+    case 404:
+      return "Not Found";
+    case 405:
+      return "Method Not Allowed";
+    case 406:
+      return "Not Acceptable";
+    case 408:
+      return "Request Timeout";
+    case 409:
+      return "Conflict";
+    case 410:
+      return "Gone";
+    case 411:
+      return "Length Required";
+    case 412:
+      return "Precondition Failed";
+    case 413:
+      return "Content Too Large";
+    case 414:
+      return "URI Too Long";
+    case 415:
+      return "Unsupported Media Type";
+    case 417:
+      return "Expectation Failed";
+    case 421:
+      return "Misdirected Request";
+    case 422:
+      return "Unprocessable Content";
+    case 425:
+      return "Too Early";
+    case 426:
+      return "Upgrade Required";
+    case 428:
+      return "Precondition Required";
+    case 429:
+      return "Too Many Requests";
+    case 431:
+      return "Request Header Fields Too Large";
+    case 500:
+      return "Internal Server Error";
+    case 501:
+      return "Not Implemented";
+    case 502:
+      return "Bad Gateway";
+    case 503:
+      return "Service Unavailable";
+    case 504:
+      return "Gateway Timeout";
+    case 505:
+      return "HTTP Version Not Supported";
+    default:
+      return "Unknown";
+  }
+}
+
+}  // namespace satgate::wire
