@@ -1,0 +1,247 @@
+// The official `openai` client through the gateway (article [1]; llm-API rules of CONTRACT.md).
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import OpenAI from 'openai';
+import { bearer, call } from './gateway.mjs';
+import { DEMO_KEY, llmShop } from './shops.mjs';
+
+// What the demo upstream makes of the first model of the built-in table is priced per token; the
+// tests never write a price down, they compare what was charged with the same call's own charge.
+const MODEL = 'gpt-4o-mini';
+
+function client(gateway, token, options = {}) {
+  return new OpenAI({ apiKey: token, baseURL: `${gateway.url}/v1`, ...options });
+}
+
+function ask(content, extra = {}) {
+  return { model: MODEL, messages: [{ role: 'user', content }], ...extra };
+}
+
+async function refusal(promise) {
+  try {
+    await promise;
+  } catch (error) {
+    return error;
+  }
+  return assert.fail('was not refused');
+}
+
+test('a completion is charged for the tokens it used', async (t) => {
+  const { llm, gateway } = await llmShop(t);
+  const token = await gateway.token('dev-token', '--daily-limit', '10', '--upstream', 'openai');
+  const openai = client(gateway, token);
+  const { data, response } = await openai.chat.completions
+    .create(ask('Hello demo:tokens=30', { max_tokens: 100 })).withResponse();
+  assert.equal(data.usage.completion_tokens, 30);
+  assert.equal(data.choices[0].finish_reason, 'stop');
+  assert.ok(response.headers.get('x-request-id'));
+
+  const spent = await gateway.spent('dev-token');
+  assert.ok(spent > 0 && spent < 0.01, `${spent}`);
+  const stats = await llm.stats();
+  assert.equal(stats.calls, 1);
+  assert.deepEqual(stats.credentials, { [`Bearer ${DEMO_KEY}`]: 1 });
+});
+
+test('twice the output costs more, and a stream costs what the same call costs whole', async (t) => {
+  const { gateway } = await llmShop(t);
+  const charge = async (name, body) => {
+    const token = await gateway.token(name, '--total-limit', '10');
+    const answer = await client(gateway, token).chat.completions.create(body);
+    if (body.stream) for await (const chunk of answer) assert.ok(chunk);
+    return gateway.spent(name);
+  };
+  const small = await charge('small', ask('Hi demo:tokens=50', { max_tokens: 200 }));
+  const large = await charge('large', ask('Hi demo:tokens=99', { max_tokens: 200 }));
+  const stream = await charge('stream',
+    ask('Hi demo:tokens=50', { max_tokens: 200, stream: true }));
+  assert.ok(large > small);
+  assert.equal(stream, small);
+});
+
+test('streaming: the usage chunk is hidden from those who did not ask for it', async (t) => {
+  const { gateway } = await llmShop(t);
+  const token = await gateway.token('agent', '--total-limit', '10');
+  const stream = await client(gateway, token).chat.completions
+    .create(ask('Hello demo:tokens=20', { max_tokens: 100, stream: true }));
+  let text = '';
+  for await (const chunk of stream) {
+    assert.equal(chunk.choices.length, 1, 'every chunk can be indexed with choices[0]');
+    assert.ok(!('usage' in chunk) || chunk.usage === undefined, 'no usage field');
+    text += chunk.choices[0].delta.content ?? '';
+  }
+  assert.equal(text.split(' ').length, 20);
+  assert.ok(await gateway.spent('agent') > 0);
+});
+
+test('streaming: who asks for usage gets it, once', async (t) => {
+  const { gateway } = await llmShop(t);
+  const token = await gateway.token('agent', '--total-limit', '10');
+  const stream = await client(gateway, token).chat.completions.create(ask('Hello demo:tokens=20',
+    { max_tokens: 100, stream: true, stream_options: { include_usage: true } }));
+  const usages = [];
+  for await (const chunk of stream) if (chunk.usage) usages.push(chunk.usage);
+  assert.equal(usages.length, 1);
+  assert.equal(usages[0].completion_tokens, 20);
+});
+
+test('a used-up hourly limit is the refusal of the article, and exactly one call', async (t) => {
+  const { llm, gateway } = await llmShop(t);
+  const token = await gateway.token('priority-token', '--daily-limit', '500', '--hourly-limit', '3',
+    '--upstream', 'openai');
+  const openai = client(gateway, token); // with the client's own retries on
+  for (let i = 0; i < 3; i++) {
+    await openai.chat.completions.create({ ...ask('Hello'), model: 'demo-flat' });
+  }
+  const before = (await gateway.events()).length;
+  const error = await refusal(
+    openai.chat.completions.create({ ...ask('Hello'), model: 'demo-flat' }));
+  assert.equal(error.status, 429);
+  assert.equal(error.headers.get('x-should-retry'), 'false');
+  assert.equal(error.type, 'budget_exceeded');
+  assert.equal(error.code, 'budget_exceeded');
+  assert.equal(error.error.message, 'Hourly budget limit exceeded');
+  assert.equal(error.error.limit, 3);
+  assert.equal(error.error.spent, 3);
+  assert.match(error.error.resets_at, /^\d{4}-\d\d-\d\dT\d\d:00:00Z$/);
+  assert.equal((await llm.stats()).calls, 3);
+  assert.equal((await gateway.events()).length, before + 1, 'the client did not retry');
+});
+
+test('money that is gone for good is 402, and exactly one call', async (t) => {
+  const { llm, gateway } = await llmShop(t);
+  const token = await gateway.token('agent', '--total-limit', '2');
+  const openai = client(gateway, token);
+  for (let i = 0; i < 2; i++) {
+    await openai.chat.completions.create({ ...ask('Hello'), model: 'demo-flat' });
+  }
+  const started = Date.now();
+  const error = await refusal(
+    openai.chat.completions.create({ ...ask('Hello'), model: 'demo-flat' }));
+  assert.equal(error.status, 402);
+  assert.equal(error.code, 'budget_exhausted');
+  assert.equal(error.error.required_credits, 1);
+  assert.ok(Date.now() - started < 400, 'no retry with back-off');
+  assert.equal((await llm.stats()).calls, 2);
+});
+
+test('a model the token may not use is refused by name', async (t) => {
+  const { llm, gateway } = await llmShop(t);
+  const token = await gateway.token('marketing-automation', '--daily-limit', '100',
+    '--model', 'gpt-3.5-turbo');
+  const openai = client(gateway, token);
+  await openai.chat.completions.create(ask('Hi', { model: 'gpt-3.5-turbo', max_tokens: 10 }));
+  const error = await refusal(openai.chat.completions.create(ask('Hi', { model: 'gpt-4' })));
+  assert.equal(error.status, 403);
+  assert.equal(error.code, 'model_denied');
+  assert.deepEqual(Object.keys((await llm.stats()).models), ['gpt-3.5-turbo']);
+});
+
+test('a model without a price is refused', async (t) => {
+  const { llm, gateway } = await llmShop(t);
+  const token = await gateway.token('agent', '--total-limit', '100');
+  const error = await refusal(
+    client(gateway, token).chat.completions.create(ask('Hi', { model: 'nobody-knows-me' })));
+  assert.equal(error.status, 503);
+  assert.equal(error.code, 'price_unknown');
+  assert.equal((await llm.stats()).calls, 0);
+});
+
+test('the model that decides is the one the upstream reads: duplicate keys are refused', async (t) => {
+  const { llm, gateway } = await llmShop(t);
+  const token = await gateway.token('agent', '--total-limit', '100', '--model', MODEL);
+  const body = `{"model":"${MODEL}","messages":[{"role":"user","content":"x"}],"model":"gpt-4"}`;
+  const response = await call(`${gateway.url}/v1/chat/completions`, {
+    method: 'POST', headers: bearer(token), body,
+  });
+  assert.ok(response.status >= 400, `${response.status}`);
+  assert.equal((await llm.stats()).calls, 0);
+});
+
+test('a stream that the upstream cuts is never free', async (t) => {
+  const { gateway } = await llmShop(t);
+  const token = await gateway.token('agent', '--total-limit', '10');
+  const stream = await client(gateway, token).chat.completions
+    .create(ask('Hello demo:tokens=40 demo:cut=1', { max_tokens: 100, stream: true }));
+  let chunks = 0;
+  const error = await refusal((async () => {
+    for await (const chunk of stream) chunks += chunk.choices.length;
+  })());
+  assert.ok(error, 'a cut is seen as a cut');
+  assert.ok(chunks > 0);
+  assert.ok(await gateway.spent('agent') > 0);
+});
+
+test('a client that leaves in the middle of a stream still pays', async (t) => {
+  const { llm, gateway } = await llmShop(t);
+  const token = await gateway.token('agent', '--total-limit', '10');
+  const stream = await client(gateway, token).chat.completions.create(
+    ask('Hello demo:tokens=200 demo:pause=10', { max_tokens: 300, stream: true }));
+  for await (const chunk of stream) {
+    assert.ok(chunk);
+    break;
+  }
+  stream.controller.abort();
+  const until = Date.now() + 10_000;
+  let spent = 0;
+  while (spent === 0 && Date.now() < until) spent = await gateway.spent('agent');
+  assert.ok(spent > 0);
+  assert.equal((await llm.stats()).calls, 1);
+});
+
+test('an answer without usage is charged its bound, not zero', async (t) => {
+  const { gateway } = await llmShop(t);
+  const charge = async (name, content) => {
+    const token = await gateway.token(name, '--total-limit', '10');
+    await client(gateway, token).chat.completions.create(ask(content, { max_tokens: 100 }));
+    return gateway.spent(name);
+  };
+  const honest = await charge('honest', 'Hello demo:tokens=10 demo:nothing=1');
+  const silent = await charge('silent', 'Hello demo:tokens=10 demo:nousage=1');
+  assert.ok(silent > honest, `${silent} > ${honest}`);
+});
+
+test('an upstream that reports more than was reserved blocks the account', async (t) => {
+  const { gateway } = await llmShop(t);
+  const token = await gateway.token('agent', '--total-limit', '10');
+  const openai = client(gateway, token, { maxRetries: 0 });
+  await openai.chat.completions.create(ask('Hello demo:tokens=10 demo:lie=1', { max_tokens: 20 }));
+  const error = await refusal(openai.chat.completions.create(ask('Hello', { max_tokens: 20 })));
+  assert.equal(error.code, 'account_blocked');
+  assert.ok((await gateway.events()).some((event) => event.kind === 'overrun'));
+});
+
+test('where the bound does not fit, max_tokens is clamped and the clamp is disclosed', async (t) => {
+  const { gateway } = await llmShop(t, {
+    models: { 'demo-tokens': { input: 1000, output: 100000, maxOutput: 4096 } },
+  });
+  // 100000 credits per million output tokens: a tenth of a credit a token.
+  const token = await gateway.token('agent', '--total-limit', '5');
+  const { data, response } = await client(gateway, token).chat.completions
+    .create(ask('Hi demo:tokens=1000', { model: 'demo-tokens', max_tokens: 2000 })).withResponse();
+  const clamped = Number(response.headers.get('x-satgate-clamped-max-tokens'));
+  assert.ok(clamped > 0 && clamped < 50, `${clamped}`);
+  assert.equal(data.usage.completion_tokens, clamped);
+  assert.equal(data.choices[0].finish_reason, 'length');
+  assert.ok(await gateway.spent('agent') <= 5);
+});
+
+test('models can be listed without cost', async (t) => {
+  const { gateway } = await llmShop(t);
+  const token = await gateway.token('agent', '--total-limit', '1');
+  const models = await client(gateway, token).models.list();
+  assert.ok(models.data.some((model) => model.id === MODEL));
+  assert.equal(await gateway.spent('agent'), 0);
+});
+
+test('an unknown model API is refused, never passed through unpriced', async (t) => {
+  const { llm, gateway } = await llmShop(t);
+  const token = await gateway.token('agent', '--total-limit', '10');
+  for (const path of ['/v1/images/generations', '/v1/files', '/v1/batches']) {
+    const response = await call(gateway.url + path, {
+      method: 'POST', headers: bearer(token), body: { model: MODEL },
+    });
+    assert.ok(response.status >= 400, `${path} ${response.status}`);
+  }
+  assert.equal((await llm.stats()).calls, 0);
+});
