@@ -153,8 +153,8 @@ class Ledger {
   // `state` says what to store. REQUIRES: amount >= 0.
   std::expected<void, Misfit> carve(const Path& parent_path, const AccountId& child, Money amount,
                                     Time now, CarveState& state);
-  // Returns what the child has neither spent nor holds; what it holds now is charged as it ends and
-  // does not return. False if there is no such open carve.
+  // Returns what the child has neither spent nor holds; what it holds now ends like any other hold.
+  // A carve out of the child stays open. False if there is no such open carve.
   bool close_carve(const AccountId& child);
 
   void block(const AccountId& account);

@@ -1,0 +1,208 @@
+#include "ledger/ledger.h"
+
+#include <algorithm>
+
+#include "base/assert.h"
+#include "ledger/ledger_impl.h"
+#include "ledger/stakes.h"
+
+namespace satgate::ledger {
+namespace {
+
+// Counts a hold in the windows of its time, as the journal says they were.
+void hold_in_windows(Stake& stake, Money charge, const WindowIndexes& at, uint8_t late_windows) {
+  for (size_t w = 0; w < kCalendarWindows; ++w) {
+    WindowUse& use = stake.account->windows[w];
+    const bool is_late = (late_windows >> w & 1) != 0;
+    stake.windows[w] = is_late ? std::max(use.index, at[w]) : at[w];
+    roll(use, stake.windows[w]);
+    if (use.index == stake.windows[w]) use.held += charge;
+  }
+}
+
+void end_in_windows(const Stake& stake, Money charge, Money cost) {
+  for (size_t w = 0; w < kCalendarWindows; ++w) {
+    WindowUse& use = stake.account->windows[w];
+    if (use.index != stake.windows[w]) continue;
+    use.held -= charge;
+    use.spent += cost;
+  }
+}
+
+uint8_t late_windows(const Account& account, const WindowIndexes& now) {
+  unsigned late = 0;
+  for (size_t w = 0; w < kCalendarWindows; ++w) {
+    if (account.windows[w].index > now[w]) late |= 1U << w;
+  }
+  return static_cast<uint8_t>(late);
+}
+
+void write_record(const Stakes& stakes, const WindowIndexes& now, HoldRecord& record) {
+  record.size = 0;
+  for (const Stake& stake : stakes.list()) {
+    record.entries[record.size++] = {stake.id, stake.kind, late_windows(stake.balance(), now)};
+  }
+}
+
+}  // namespace
+
+Ledger::Ledger() : impl_(std::make_unique<Impl>()) {}
+Ledger::~Ledger() = default;
+
+std::expected<Reservation, ReserveError> Ledger::reserve(const Path& path, Money worst, Time now,
+                                                         HoldRecord& record) {
+  RELEASE_ASSERT(!worst.is_negative());
+  const WindowIndexes indexes = window_indexes(now);
+  const std::lock_guard lock(impl_->mutex);
+  Stakes stakes(path, impl_->accounts);
+  if (const auto misfit = find_misfit(stakes, worst, indexes)) return std::unexpected(*misfit);
+  if (const auto shortage = find_shortage(stakes, worst); shortage.size > 0) {
+    return std::unexpected(shortage);
+  }
+  // What may run out of memory comes first; an account without any use says nothing.
+  for (Stake& stake : stakes.list()) {
+    if (stake.account == nullptr) stake.account = &impl_->accounts.open(stake.id, stake.kind);
+  }
+  const uint32_t slot = impl_->holds.take();
+
+  // After this point the reservation must succeed.
+  record.reservation = impl_->next_id++;
+  record.at = now;
+  record.amount = worst;
+  write_record(stakes, indexes, record);
+  impl_->holds.at(slot).stakes.assign(stakes.list());
+  impl_->place(slot, record);
+  Stakes& held = impl_->holds.at(slot).stakes;
+  held.cover();
+  return Reservation(record.reservation, slot, worst, tightest(held, indexes));
+}
+
+void Ledger::Impl::place(uint32_t slot, const HoldRecord& record) {
+  const WindowIndexes at = window_indexes(record.at);
+  Hold& hold = holds.at(slot);
+  hold.amount = record.amount;
+  size_t i = 0;
+  for (Stake& stake : hold.stakes.list()) {
+    const Money charge = stake.charge(record.amount);
+    stake.account->kind = stake.kind;  // it may have been opened by somebody who did not know
+    change_use(*stake.account, Money(), charge);
+    hold_in_windows(stake, charge, at, record.entries[i++].late_windows);
+  }
+  holds.mark(slot, record.reservation, record.at);
+}
+
+void Ledger::Impl::charge(Hold& hold, Receipt::End how, Money cost, bool overrun) {
+  const std::span<Stake> stakes = hold.stakes.list();
+  for (const Stake& stake : stakes) {
+    const Money held = stake.charge(hold.amount);
+    const Money calls = how == Receipt::End::voided ? Money() : held;
+    const Money spent = stake.is_rate() ? calls : cost;
+    change_use(*stake.account, spent, Money() - held);
+    end_in_windows(stake, held, spent);
+  }
+  if (overrun && !stakes.empty()) stakes.front().account->blocked = true;
+}
+
+Receipt Ledger::Impl::end(Reservation reservation, Receipt::End how, Money actual,
+                          EndRecord& record) {
+  RELEASE_ASSERT(reservation.id_ != 0);
+  const std::lock_guard lock(mutex);
+  Hold* hold = holds.find(reservation.slot_, reservation.id_);
+  const bool overrun = actual > reservation.amount_;
+  if (hold == nullptr) {
+    record = EndRecord{};
+    return Receipt(Receipt::End::forfeited, reservation.amount_, reservation.remaining_, overrun);
+  }
+  const Money cost = overrun ? hold->amount : actual;
+  record = EndRecord{reservation.id_, how, cost, overrun};
+  charge(*hold, how, cost, overrun);
+  hold->stakes.cover();
+  // Without a `now` the windows that the accounts stand in are the ones to report.
+  const Money remaining = tightest(hold->stakes, WindowIndexes{});
+  holds.give_back(reservation.slot_);
+  return Receipt(how, cost, remaining, overrun);
+}
+
+Receipt Ledger::settle(Reservation reservation, Money actual, EndRecord& record) {
+  // A cost below zero is nonsense from outside; the whole hold is the only safe reading.
+  const Money cost = actual.is_negative() ? reservation.amount() : actual;
+  return impl_->end(std::move(reservation), Receipt::End::settled, cost, record);
+}
+
+Receipt Ledger::release(Reservation reservation, EndRecord& record) {
+  return impl_->end(std::move(reservation), Receipt::End::voided, Money(), record);
+}
+
+Receipt Ledger::forfeit(Reservation reservation, EndRecord& record) {
+  const Money amount = reservation.amount();
+  return impl_->end(std::move(reservation), Receipt::End::forfeited, amount, record);
+}
+
+std::vector<EndRecord> Ledger::expire(Time deadline) {
+  std::vector<EndRecord> records;
+  const std::lock_guard lock(impl_->mutex);
+  std::vector<uint32_t> slots;
+  impl_->holds.for_each_until(deadline, [&](uint32_t slot) { slots.push_back(slot); });
+  std::ranges::sort(slots, {}, [&](uint32_t slot) { return impl_->holds.at(slot).id; });
+  records.reserve(slots.size());
+  for (const uint32_t slot : slots) {
+    Hold& hold = impl_->holds.at(slot);
+    records.push_back({hold.id, Receipt::End::forfeited, hold.amount, false});
+    impl_->charge(hold, Receipt::End::forfeited, hold.amount, false);
+    impl_->holds.give_back(slot);
+  }
+  return records;
+}
+
+Money Ledger::headroom(const Path& path, Time now) const {
+  const std::lock_guard lock(impl_->mutex);
+  const Stakes stakes(path, impl_->accounts);
+  for (const Stake& stake : stakes.list()) {
+    if (stake.balance().blocked) return Money();
+  }
+  return tightest(stakes, window_indexes(now));
+}
+
+void Ledger::raise_ceiling(const AccountId& id, AccountKind kind, Money ceiling) {
+  const std::lock_guard lock(impl_->mutex);
+  Account& account = impl_->accounts.open(id, kind);
+  account.ceiling = max(account.ceiling, ceiling);
+}
+
+void Ledger::block(const AccountId& id) {
+  const std::lock_guard lock(impl_->mutex);
+  impl_->accounts.open(id, AccountKind::token).blocked = true;
+}
+
+bool Ledger::unblock(const AccountId& id) {
+  const std::lock_guard lock(impl_->mutex);
+  Account* account = impl_->accounts.find(id);
+  if (account == nullptr || !account->blocked) return false;
+  account->blocked = false;
+  return true;
+}
+
+Balance Ledger::balance(const AccountId& id, Time now) const {
+  const WindowIndexes indexes = window_indexes(now);
+  const std::lock_guard lock(impl_->mutex);
+  Balance balance;
+  const Account* account = impl_->accounts.find(id);
+  if (account == nullptr) return balance;
+  balance.spent = account->spent;
+  balance.held = account->held;
+  balance.carved = account->carved;
+  balance.blocked = account->blocked;
+  for (size_t w = 0; w < kCalendarWindows; ++w) {
+    const Use use = use_in(*account, kAllWindows[w], indexes);
+    balance.window_spent[w] = use.spent;
+    balance.window_held[w] = use.held;
+  }
+  return balance;
+}
+
+size_t Ledger::held_count() const {
+  const std::lock_guard lock(impl_->mutex);
+  return impl_->holds.live();
+}
+
+}  // namespace satgate::ledger

@@ -1,0 +1,40 @@
+// The state behind Ledger, and the three steps that change balances.
+#pragma once
+
+#include <cstdint>
+#include <mutex>
+#include <unordered_map>
+#include <vector>
+
+#include "ledger/account_table.h"
+#include "ledger/hold_slab.h"
+#include "ledger/ledger.h"
+
+namespace satgate::ledger {
+
+struct Ledger::Impl {
+  mutable std::mutex mutex;  // guards everything below
+  AccountTable accounts;
+  std::unordered_map<AccountId, Carve> carves;  // open ones, by child
+  HoldSlab holds;
+  uint64_t next_id = 1;
+  std::unordered_map<uint64_t, uint32_t> replayed;  // id to slot, during recovery alone
+
+  // Makes the hold in `slot` real. Its stakes are those of the record, in the same order.
+  void place(uint32_t slot, const HoldRecord& record);
+
+  // Turns what is held into what was spent. The caller gives the slot back.
+  // REQUIRES: 0 <= cost <= the amount held.
+  void charge(Hold& hold, Receipt::End how, Money cost, bool overrun);
+
+  Receipt end(Reservation reservation, Receipt::End how, Money actual, EndRecord& record);
+
+  void open_carve(const AccountId& child, Money amount, std::vector<Account*> from);
+};
+
+// Moves `use` on to the window `index`; what was in an older window is history.
+inline void roll(WindowUse& use, int64_t index) {
+  if (use.index < index) use = WindowUse{index, Money(), Money()};
+}
+
+}  // namespace satgate::ledger

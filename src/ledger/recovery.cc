@@ -1,0 +1,95 @@
+// Recovery: what was at rest, then the journal from there.
+#include <algorithm>
+#include <span>
+#include <utility>
+
+#include "base/assert.h"
+#include "ledger/ledger_impl.h"
+#include "ledger/stakes.h"
+
+namespace satgate::ledger {
+
+void Ledger::load(const AccountState& state) {
+  const std::lock_guard lock(impl_->mutex);
+  Account& account = impl_->accounts.open(state.account, state.kind);
+  account.kind = state.kind;
+  change_use(account, state.spent - account.spent, Money());
+  for (size_t w = 0; w < kCalendarWindows; ++w) {
+    account.windows[w] = WindowUse{state.window_index[w], state.window_spent[w], Money()};
+  }
+  account.ceiling = state.ceiling;
+  account.blocked = state.blocked;
+}
+
+void Ledger::load(const CarveState& state) {
+  const std::lock_guard lock(impl_->mutex);
+  if (!state.open || impl_->carves.contains(state.child)) return;
+  std::vector<Account*> from;
+  for (const AccountId& id : state.from) {
+    from.push_back(&impl_->accounts.open(id, AccountKind::token));
+  }
+  impl_->open_carve(state.child, state.amount, std::move(from));
+}
+
+void Ledger::replay(const HoldRecord& record) {
+  RELEASE_ASSERT(record.size <= record.entries.size() && !record.amount.is_negative());
+  const std::lock_guard lock(impl_->mutex);
+  const uint32_t slot = impl_->holds.take();
+  Stakes& stakes = impl_->holds.at(slot).stakes;
+  for (const HoldRecord::Entry& entry : std::span(record.entries).first(record.size)) {
+    stakes.add(entry.account, impl_->accounts.open(entry.account, entry.kind), entry.kind);
+  }
+  impl_->place(slot, record);
+  impl_->replayed[record.reservation] = slot;
+  impl_->next_id = std::max(impl_->next_id, record.reservation + 1);
+}
+
+bool Ledger::replay(const EndRecord& record) {
+  const std::lock_guard lock(impl_->mutex);
+  const auto found = impl_->replayed.find(record.reservation);
+  if (found == impl_->replayed.end()) return false;
+  const uint32_t slot = found->second;
+  impl_->replayed.erase(found);
+  Hold* hold = impl_->holds.find(slot, record.reservation);
+  if (hold == nullptr || record.cost.is_negative() || record.cost > hold->amount) return false;
+  impl_->charge(*hold, record.end, record.cost, record.overrun);
+  impl_->holds.give_back(slot);
+  return true;
+}
+
+std::vector<EndRecord> Ledger::finish_recovery(uint64_t next_reservation_min) {
+  {
+    const std::lock_guard lock(impl_->mutex);
+    impl_->replayed.clear();
+    impl_->next_id = std::max(impl_->next_id, next_reservation_min);
+  }
+  return expire(Time{INT64_MAX});
+}
+
+void Ledger::write_off(const AccountId& id, Money amount, Time now) {
+  const WindowIndexes indexes = window_indexes(now);
+  const std::lock_guard lock(impl_->mutex);
+  Account& account = impl_->accounts.open(id, AccountKind::token);
+  change_use(account, amount, Money());
+  for (size_t w = 0; w < kCalendarWindows; ++w) {
+    roll(account.windows[w], indexes[w]);
+    account.windows[w].spent += amount;
+  }
+}
+
+std::vector<AccountState> Ledger::snapshot() const {
+  const std::lock_guard lock(impl_->mutex);
+  std::vector<AccountState> states;
+  states.reserve(impl_->accounts.size());
+  for (const auto& [id, account] : impl_->accounts) {
+    AccountState state{id, account.kind, account.spent, {}, {}, account.ceiling, account.blocked};
+    for (size_t w = 0; w < kCalendarWindows; ++w) {
+      state.window_index[w] = account.windows[w].index;
+      state.window_spent[w] = account.windows[w].spent;
+    }
+    states.push_back(state);
+  }
+  return states;
+}
+
+}  // namespace satgate::ledger
