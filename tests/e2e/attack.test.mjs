@@ -1,0 +1,261 @@
+// The promises that money hangs on, attacked: many clients at once, kill -9 under load, a changed
+// byte in the record (LAWS.md, Laws 1 and 3). SATGATE_ROUNDS repeats the crash test (make soak).
+import assert from 'node:assert/strict';
+import { readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { test } from 'node:test';
+import { bearer, call, countFile, sleep, tally, together } from './gateway.mjs';
+import { DENIAL, modernCall, rpcResult } from './mcp_clients.mjs';
+import { httpShop, llmShop, mcpShop } from './shops.mjs';
+
+const CLIENTS = 256;
+const FITS = 10;
+const ROUNDS = Number(process.env.SATGATE_ROUNDS ?? 1);
+
+function reasons(answers) {
+  return JSON.stringify(tally(answers, (answer) => `${answer.status} ${answer.error ?? ''}`));
+}
+
+test(`HTTP: ${CLIENTS} clients at once, a cap that fits ${FITS}: exactly ${FITS} served`,
+  async (t) => {
+    const { api, gateway } = await httpShop(t);
+    const token = await gateway.token('agent', '--total-limit', `${FITS * 2}`);
+    const answers = await together(CLIENTS, () =>
+      call(`${gateway.url}/api/search?slow=300`, { headers: bearer(token) }));
+    const served = answers.filter((answer) => answer.status === 200).length;
+    assert.equal(served, FITS, reasons(answers));
+    assert.ok(answers.every((answer) => [200, 402].includes(answer.status)), reasons(answers));
+    assert.ok(answers.every((answer) => answer.status === 200 ||
+      ['budget_in_flight', 'budget_exhausted'].includes(answer.json.error)));
+    assert.equal((await api.stats()).calls, FITS);
+    assert.equal(await gateway.spent('agent'), FITS * 2);
+    assert.equal((await call(`${gateway.url}/api/search`, { headers: bearer(token) })).status, 402);
+    await everyAnswerIsWritten(gateway, answers);
+  });
+
+test(`LLM: ${CLIENTS} clients at once, a cap that fits ${FITS}: exactly ${FITS} served`,
+  async (t) => {
+    const { llm, gateway } = await llmShop(t);
+    const token = await gateway.token('agent', '--total-limit', `${FITS}`);
+    const answers = await together(CLIENTS, (i) => call(`${gateway.url}/v1/chat/completions`, {
+      method: 'POST',
+      headers: bearer(token),
+      body: { model: 'demo-flat', stream: i % 2 === 0, max_tokens: 20,
+        messages: [{ role: 'user', content: 'Hello demo:slow=300' }] },
+    }));
+    const served = answers.filter((answer) => answer.status === 200).length;
+    assert.equal(served, FITS, reasons(answers));
+    assert.equal((await llm.stats()).calls, FITS);
+    assert.equal(await gateway.spent('agent'), FITS);
+    await everyAnswerIsWritten(gateway, answers);
+  });
+
+test('LLM: calls priced by tokens never spend more than the cap together', async (t) => {
+  const price = { input: 1000, output: 100000 }; // credits per million tokens
+  const { llm, gateway } = await llmShop(t, { models: { 'demo-tokens': price } });
+  const cap = 20;
+  const token = await gateway.token('agent', '--total-limit', `${cap}`);
+  await together(64, () => call(`${gateway.url}/v1/chat/completions`, {
+    method: 'POST',
+    headers: bearer(token),
+    body: { model: 'demo-tokens', max_tokens: 15,
+      messages: [{ role: 'user', content: 'Hello demo:tokens=15' }] },
+  }));
+  const { calls, prompt_tokens: input, completion_tokens: output } = await llm.stats();
+  const real = (input * price.input + output * price.output) / 1e6;
+  assert.ok(calls > 0);
+  assert.ok(real <= cap, `${real} was really spent of ${cap}`);
+  const spent = await gateway.spent('agent');
+  assert.ok(spent >= real - 1e-9 && spent <= cap, `charged ${spent}, real ${real}`);
+});
+
+test(`MCP: ${CLIENTS} clients at once, a cap that fits ${FITS}: exactly ${FITS} served`,
+  async (t) => {
+    const { gateway, counts } = await mcpShop(t);
+    const token = await gateway.token('agent', '--total-limit', `${FITS}`);
+    const request = modernCall('slow_search', { ms: 300 });
+    const answers = await together(CLIENTS, () => call(`${gateway.url}/mcp`, {
+      ...request, headers: { ...request.headers, ...bearer(token) },
+    }));
+    const results = answers.map((answer) => rpcResult(answer).result);
+    const served = results.filter((result) => result && !result.isError).length;
+    assert.equal(served, FITS, JSON.stringify(tally(results, (result) =>
+      result?._meta?.[DENIAL]?.error ?? result?._meta?.[DENIAL]?.code ?? 'served')));
+    assert.ok(results.every((result) => !result.isError || result._meta[DENIAL]));
+    assert.equal(countFile(counts), FITS);
+    assert.equal(await gateway.spent('agent'), FITS);
+  });
+
+// Law 3.3: an answer that was completed has its event.
+async function everyAnswerIsWritten(gateway, answers) {
+  const written = new Set((await gateway.events()).map((event) => event.request_id));
+  const complete = answers.filter((answer) => answer.complete && answer.headers['x-request-id']);
+  assert.ok(complete.length > 0);
+  const missing = complete.filter((answer) => !written.has(answer.headers['x-request-id']));
+  assert.equal(missing.length, 0, `${missing.length} of ${complete.length} answers have no event`);
+}
+
+async function loadUntil(stopped, one) {
+  const answers = [];
+  await together(32, async () => {
+    while (!stopped()) answers.push(await one());
+  });
+  return answers;
+}
+
+for (let round = 1; round <= ROUNDS; round++) {
+  test(`kill -9 under load, ${round}: no cap exceeded, no answer without its event`, async (t) => {
+    const cap = 400; // 200 searches; the crash comes long before that
+    const { api, gateway } = await httpShop(t);
+    const token = await gateway.token('agent', '--total-limit', `${cap}`);
+    const tight = await gateway.token('tight', '--total-limit', '30');
+    const answers = [];
+    for (let crash = 0; crash < 3; crash++) {
+      let stopped = false;
+      const load = loadUntil(() => stopped, async () => {
+        const answer = await call(`${gateway.url}/api/search?slow=${Math.floor(Math.random() * 40)}`,
+          { headers: bearer(Math.random() < 0.3 ? tight : token), timeout: 5_000 });
+        if (answer.status === 0) await sleep(5);
+        return answer;
+      });
+      await sleep(150 + Math.random() * 200);
+      await gateway.kill9();
+      stopped = true;
+      answers.push(...await load);
+      await gateway.start();
+    }
+    // What is left is spent to the last credit: still not one call more than the caps allow.
+    for (const one of [token, tight]) {
+      for (let i = 0; i < cap; i++) {
+        const answer = await call(`${gateway.url}/api/search`, { headers: bearer(one) });
+        answers.push(answer);
+        if (answer.status !== 200) break;
+      }
+    }
+    const really = 2 * (await api.stats()).calls;
+    assert.ok(really <= cap + 30, `${really} credits of calls reached the upstream`);
+    const spent = await gateway.spent('agent') + await gateway.spent('tight');
+    assert.ok(spent >= really, `charged ${spent} for ${really}`);
+    assert.ok(spent <= cap + 30, `${spent}`);
+    await everyAnswerIsWritten(gateway, answers);
+    const verified = await gateway.cli('audit', 'verify');
+    assert.equal(verified.code, 0, verified.said);
+  });
+}
+
+test('a restart continues exactly where it stopped', async (t) => {
+  const { gateway } = await httpShop(t);
+  const token = await gateway.token('agent', '--total-limit', '20', '--daily-limit', '12');
+  const search = () => call(`${gateway.url}/api/search`, { headers: bearer(token) });
+  for (let i = 0; i < 3; i++) assert.equal((await search()).status, 200);
+  await gateway.restart();
+  assert.equal(await gateway.spent('agent'), 6);
+  for (let i = 0; i < 3; i++) assert.equal((await search()).status, 200);
+  await gateway.kill9();
+  await gateway.start();
+  const refused = await search();
+  assert.equal(refused.status, 402);
+  assert.equal(refused.json.spent, 12);
+});
+
+test('SIGTERM lets calls in progress end', async (t) => {
+  const { gateway } = await httpShop(t);
+  const token = await gateway.token('agent', '--total-limit', '20');
+  const slow = call(`${gateway.url}/api/search?slow=700`, { headers: bearer(token) });
+  await sleep(200);
+  const status = await gateway.stop();
+  assert.equal(status.code, 0);
+  assert.equal((await slow).status, 200);
+});
+
+// Every regular file below a folder.
+function filesBelow(folder) {
+  return readdirSync(folder, { withFileTypes: true, recursive: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => path.join(entry.parentPath, entry.name));
+}
+
+const isDatabase = (file) => readFileSync(file).subarray(0, 15).toString() === 'SQLite format 3' ||
+  /-(wal|shm)$/.test(file);
+
+test('one changed byte in the record is found', async (t) => {
+  const { gateway } = await httpShop(t);
+  const token = await gateway.token('agent', '--total-limit', '100');
+  let id;
+  for (let i = 0; i < 5; i++) {
+    const answer = await call(`${gateway.url}/api/search`, { headers: bearer(token) });
+    if (i === 2) id = answer.headers['x-request-id'];
+  }
+  await gateway.stop();
+  const intact = await gateway.cli('audit', 'verify');
+  assert.equal(intact.code, 0, intact.said);
+
+  const needles = [Buffer.from(id), Buffer.from(id, 'hex')];
+  const places = filesBelow(gateway.data).flatMap((file) => {
+    const bytes = readFileSync(file);
+    const at = needles.map((needle) => bytes.indexOf(needle)).filter((index) => index >= 0);
+    return at.map((index) => ({ file, index }));
+  });
+  const journals = places.filter(({ file }) => !isDatabase(file));
+  const records = journals.length > 0 ? journals : places;
+  assert.ok(records.length > 0, 'the record holds the request id');
+  for (const { file, index } of records) {
+    const original = readFileSync(file);
+    const changed = Buffer.from(original);
+    changed[index + 3] ^= 1;
+    writeFileSync(file, changed);
+    const verified = await gateway.cli('audit', 'verify');
+    assert.equal(verified.code, 1, `${path.basename(file)} at ${index}: ${verified.said}`);
+    writeFileSync(file, original);
+  }
+  assert.equal((await gateway.cli('audit', 'verify')).code, 0, 'and intact again');
+});
+
+test('a record that was cut short is found', async (t) => {
+  const { gateway } = await httpShop(t);
+  const token = await gateway.token('agent', '--total-limit', '100');
+  const ids = [];
+  for (let i = 0; i < 5; i++) {
+    const answer = await call(`${gateway.url}/api/search`, { headers: bearer(token) });
+    ids.push(answer.headers['x-request-id']);
+  }
+  await gateway.stop();
+  const last = Buffer.from(ids.at(-1));
+  const raw = Buffer.from(ids.at(-1), 'hex');
+  const files = filesBelow(gateway.data).filter((file) => !isDatabase(file)).filter((file) => {
+    const bytes = readFileSync(file);
+    return bytes.includes(last) || bytes.includes(raw);
+  });
+  for (const file of files) {
+    const original = readFileSync(file);
+    const at = Math.max(original.lastIndexOf(last), original.lastIndexOf(raw));
+    writeFileSync(file, original.subarray(0, Math.max(0, at - 8)));
+    const verified = await gateway.cli('audit', 'verify');
+    assert.equal(verified.code, 1, `${path.basename(file)}: ${verified.said}`);
+    writeFileSync(file, original);
+  }
+  assert.ok(files.length > 0);
+});
+
+test('no secret is ever in the record, in a log or in a file that others may read', async (t) => {
+  const { gateway } = await httpShop(t, { upstream: { credential: 'sk-very-secret-upstream' } });
+  const token = await gateway.token('agent', '--total-limit', '100');
+  await call(`${gateway.url}/api/search?prompt=my-private-prompt`, {
+    method: 'POST', headers: bearer(token), body: { prompt: 'my-private-prompt' },
+  });
+  await call(`${gateway.url}/api/nowhere`, { headers: bearer(`${token}x`) });
+  const events = JSON.stringify(await gateway.events());
+  const log = gateway.child.log;
+  await gateway.stop();
+  const secrets = [token.slice(3), 'my-private-prompt', 'sk-very-secret-upstream'];
+  for (const secret of secrets) {
+    assert.ok(!events.includes(secret), 'in an event');
+    assert.ok(!log.includes(secret), 'in the log');
+    for (const file of filesBelow(gateway.data)) {
+      assert.ok(!readFileSync(file).includes(secret), `in ${path.basename(file)}`);
+    }
+  }
+  for (const file of filesBelow(gateway.data)) {
+    assert.equal(statSync(file).mode & 0o077, 0, `${path.basename(file)} is private`);
+  }
+});

@@ -1,0 +1,108 @@
+// What every command has in common (CONTRACT.md, "One binary").
+import assert from 'node:assert/strict';
+import { existsSync, statSync } from 'node:fs';
+import path from 'node:path';
+import { test } from 'node:test';
+import { run, satgate, scratch } from './gateway.mjs';
+import { httpShop } from './shops.mjs';
+
+const COMMANDS = [
+  [], ['start'], ['gateway'], ['gateway', 'start'], ['mcp'], ['token'], ['token', 'create'],
+  ['token', 'list'], ['token', 'show'], ['token', 'update'], ['token', 'revoke'],
+  ['token', 'inspect'], ['token', 'attenuate'], ['mint'], ['budget'], ['budget', 'create'],
+  ['budget', 'list'], ['budget', 'show'], ['budget', 'update'], ['audit'], ['audit', 'tail'],
+  ['audit', 'search'], ['audit', 'verify'], ['report'], ['report', 'spend'], ['config'],
+  ['config', 'check'], ['status'], ['doctor'], ['version'],
+];
+
+test('--help of every command ends well and shows an example', async () => {
+  for (const command of COMMANDS) {
+    const result = await run(satgate, [...command, '--help']);
+    assert.equal(result.code, 0, command.join(' '));
+    assert.match(result.stdout, /[Ee]xample/, command.join(' '));
+    assert.match(result.stdout, /satgate /, command.join(' '));
+    assert.equal(result.stderr, '', command.join(' '));
+    assert.ok(!result.stdout.includes('\x1b['), 'no colours away from a terminal');
+  }
+});
+
+test('wrong use is 2, and says what would be right', async (t) => {
+  const env = { ...process.env, SATGATE_DATA_DIR: path.join(scratch(t), 'data') };
+  for (const args of [['nonsense'], ['token', 'nonsense'], ['token', 'create'],
+    ['token', 'create', '--name', 'x', '--daily-limit', 'lots'], ['token', 'show'],
+    ['token', 'create', '--no-such-flag'], ['report', 'spend', '--by', 'colour'],
+    ['token', 'attenuate'], ['gateway', 'start', '--config']]) {
+    const result = await run(satgate, args, { env });
+    assert.equal(result.code, 2, `${args.join(' ')}: ${result.code} ${result.said}`);
+    assert.notEqual(result.stderr, '', args.join(' '));
+    assert.equal(result.stdout, '', args.join(' '));
+  }
+});
+
+test('failure is 1: no gateway, no such name, no such file', async (t) => {
+  const folder = scratch(t);
+  const env = { ...process.env, SATGATE_DATA_DIR: path.join(folder, 'data') };
+  for (const args of [['token', 'list'], ['status'], ['token', 'create', '--name', 'x'],
+    ['config', 'check', path.join(folder, 'none.yaml')],
+    ['gateway', 'start', '--config', path.join(folder, 'none.yaml')]]) {
+    const result = await run(satgate, args, { env });
+    assert.equal(result.code, 1, `${args.join(' ')}: ${result.code} ${result.said}`);
+    assert.notEqual(result.stderr, '', args.join(' '));
+  }
+  const { gateway } = await httpShop(t);
+  for (const args of [['token', 'show', 'nobody'], ['token', 'revoke', 'nobody'],
+    ['budget', 'show', '--name', 'nobody']]) {
+    assert.equal((await gateway.cli(...args)).code, 1, args.join(' '));
+  }
+});
+
+test('--json everywhere, and it parses', async (t) => {
+  const { gateway } = await httpShop(t);
+  const { token } = await gateway.json('token', 'create', '--name', 'agent', '--total-limit', '5');
+  await gateway.json('budget', 'create', '--name', 'team', '--monthly', '10');
+  for (const args of [['token', 'list'], ['token', 'show', 'agent'], ['token', 'inspect', token],
+    ['token', 'attenuate', token, '--budget-max', '1'], ['budget', 'list'],
+    ['budget', 'show', '--name', 'team'], ['audit', 'verify'],
+    ['report', 'spend', '--by', 'tool'], ['config', 'check', gateway.file], ['status'],
+    ['doctor'], ['version'], ['token', 'update', 'agent', '--daily-limit', '3'],
+    ['token', 'revoke', 'agent']]) {
+    const result = await gateway.cli(...args, '--json');
+    assert.equal(result.code, 0, `${args.join(' ')}: ${result.said}`);
+    result.json();
+  }
+});
+
+test('the admin token is private, and the data directory is made when needed', async (t) => {
+  const { gateway } = await httpShop(t);
+  const file = path.join(gateway.data, 'admin.token');
+  assert.ok(existsSync(file));
+  assert.equal(statSync(file).mode & 0o777, 0o600);
+});
+
+test('health, readiness, metrics and the API document answer', async (t) => {
+  const { gateway } = await httpShop(t);
+  for (const route of ['/healthz', '/readyz']) {
+    assert.equal((await fetch(gateway.url + route)).status, 200, route);
+  }
+  const metrics = await gateway.adminApi('/metrics');
+  assert.equal(metrics.status, 200);
+  assert.match(await metrics.text(), /^# TYPE satgate_\w+ /m);
+  const document = await (await gateway.adminApi('/api/v1/openapi.json')).json();
+  assert.match(document.openapi, /^3\.1\./);
+  assert.ok(Object.keys(document.paths).length >= 5);
+});
+
+test('two gateways cannot share a data directory', async (t) => {
+  const { gateway } = await httpShop(t);
+  const second = await run(satgate, ['start', '--proxy', 'http://127.0.0.1:1', '--listen',
+    '127.0.0.1:0', '--data-dir', gateway.data], { env: gateway.env(), timeout: 10_000 });
+  assert.equal(second.code, 1, second.said);
+});
+
+test('--version and version agree', async () => {
+  const flag = await run(satgate, ['--version']);
+  const command = await run(satgate, ['version']);
+  const number = /\d+\.\d+\.\d+/;
+  assert.equal(flag.code, 0);
+  assert.equal(number.exec(flag.stdout)[0], number.exec(command.stdout)[0]);
+});

@@ -1,0 +1,95 @@
+// The examples work as their README files say.
+import assert from 'node:assert/strict';
+import { cpSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { test } from 'node:test';
+import { packages, root, run, satgate, scratch, startGateway, startUpstream } from './gateway.mjs';
+import { connect, PRICE } from './mcp_clients.mjs';
+import { llmShop } from './shops.mjs';
+
+const examples = path.join(root, 'examples');
+
+// An example's config on free ports and with other stand-ins replaced.
+function moved(name, replacements = {}) {
+  return (gateway) => {
+    let text = readFileSync(path.join(examples, name, 'satgate.yaml'), 'utf8')
+      .replace('127.0.0.1:8000', `127.0.0.1:${gateway.port}`)
+      .replace('127.0.0.1:9090', `127.0.0.1:${gateway.adminPort}`);
+    for (const [from, to] of Object.entries(replacements)) {
+      assert.ok(text.includes(from), `${name} has ${from}`);
+      text = text.replace(from, to);
+    }
+    return text;
+  };
+}
+
+test('every example config passes the check', async () => {
+  for (const name of ['demo', 'cursor', 'http-api']) {
+    const file = path.join(examples, name, 'satgate.yaml');
+    const result = await run(satgate, ['config', 'check', file], { cwd: root });
+    assert.equal(result.code, 0, `${name}: ${result.said}`);
+  }
+});
+
+test('http-api: searches until the budget ends', async (t) => {
+  const api = await startUpstream(t, 'api');
+  const gateway = await startGateway(t, {
+    config: {}, yaml: moved('http-api', { 'http://127.0.0.1:3000': api.url }),
+  });
+  const token = await gateway.token('agent', '--total-limit', '10');
+  const result = await run(path.join(examples, 'http-api/spend'), [], {
+    env: { ...process.env, SATGATE_TOKEN: token, SATGATE_URL: gateway.url },
+  });
+  assert.equal(result.code, 0, result.said);
+  assert.equal(result.stdout.match(/: ok$/gm).length, 5);
+  assert.match(result.stdout, /search 6: 402/);
+  assert.match(result.stdout, /"error": ?"budget_exhausted"/);
+});
+
+test('openai-node: the agent stops at its budget', async (t) => {
+  const { gateway } = await llmShop(t);
+  const folder = scratch(t);
+  cpSync(path.join(examples, 'openai-node'), folder, { recursive: true });
+  symlinkSync(packages, path.join(folder, 'node_modules'));
+  const token = await gateway.token('dev-token', '--daily-limit', '3', '--upstream', 'openai');
+  const result = await run(process.execPath, [path.join(folder, 'agent.mjs')], {
+    env: { ...process.env, SATGATE_TOKEN: token, SATGATE_URL: `${gateway.url}/v1`,
+      MODEL: 'demo-flat' },
+  });
+  assert.equal(result.code, 0, result.said);
+  assert.match(result.stdout, /call 3: \d+ tokens\ncall 4: stopped, Daily budget limit exceeded/);
+  assert.match(result.stdout, /spent 3 of 3/);
+});
+
+test('cursor: the MCP config of the example reaches the tools, priced', async (t) => {
+  const folder = scratch(t);
+  writeFileSync(path.join(folder, 'readme.txt'), 'hello');
+  const program = path.join(packages, '@modelcontextprotocol/server-filesystem/dist/index.js');
+  const gateway = await startGateway(t, {
+    config: {},
+    yaml: moved('cursor', {
+      'command: npx': `command: "${process.execPath}"`,
+      '["-y", "@modelcontextprotocol/server-filesystem", "."]': `["${program}", "${folder}"]`,
+    }),
+  });
+  const token = await gateway.token('cursor-dev', '--audience', 'cursor', '--daily-limit', '25',
+    '--allow-tool', 'github-read');
+  const config = JSON.parse(readFileSync(path.join(examples, 'cursor/mcp.json'), 'utf8'));
+  const { url, headers } = config.mcpServers.satgate;
+  assert.equal(url, 'http://127.0.0.1:8000/mcp');
+  assert.equal(headers.Authorization, 'Bearer ${env:SATGATE_TOKEN}');
+  const client = await connect(t, 'v1', gateway.url, token);
+  const tools = await client.listTools();
+  assert.ok(tools.length > 3);
+  assert.ok(tools.every((tool) => tool._meta[PRICE].cost === 1));
+});
+
+test('make demo: the runaway agent is stopped and the demo ends by itself', async () => {
+  const result = await run(path.join(examples, 'demo/runaway'), [], { cwd: root, timeout: 60_000 });
+  assert.equal(result.code, 0, result.said);
+  assert.equal(result.stdout.match(/review_code {2}allowed/g).length, 5);
+  assert.equal(result.stdout.match(/REFUSED/g).length, 3);
+  assert.match(result.stdout, /io\.satgate\/denial/);
+  assert.match(result.stdout, /HTTP 402/);
+  assert.match(result.stdout, /review_code.*\b25\b/);
+});
