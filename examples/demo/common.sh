@@ -7,6 +7,14 @@ scratch=$(mktemp -d)
 export SATGATE_DATA_DIR=$scratch/data
 pids=()
 
+# The ports of satgate.yaml; the tests put others here.
+read -r port admin_port api_port llm_port <<<"${SATGATE_DEMO_PORTS:-8000 9090 7101 7102}"
+gateway_url=http://127.0.0.1:$port
+config=$scratch/satgate.yaml
+sed -e "s/127.0.0.1:8000/127.0.0.1:$port/; s/127.0.0.1:9090/127.0.0.1:$admin_port/" \
+  -e "s/127.0.0.1:7101/127.0.0.1:$api_port/; s/127.0.0.1:7102/127.0.0.1:$llm_port/" \
+  examples/demo/satgate.yaml >"$config"
+
 clean_up() {
   trap - EXIT INT TERM
   local pid
@@ -42,13 +50,13 @@ wait_for() {  # wait_for URL PID
 }
 
 start_all() {
-  background api "$upstreams" api --listen 127.0.0.1:7101
-  wait_for http://127.0.0.1:7101/stats "$!"
-  background llm "$upstreams" llm --listen 127.0.0.1:7102
-  wait_for http://127.0.0.1:7102/stats "$!"
-  background gateway "$satgate" gateway start --config examples/demo/satgate.yaml
+  background api "$upstreams" api --listen "127.0.0.1:$api_port"
+  wait_for "http://127.0.0.1:$api_port/stats" "$!"
+  background llm "$upstreams" llm --listen "127.0.0.1:$llm_port"
+  wait_for "http://127.0.0.1:$llm_port/stats" "$!"
+  background gateway "$satgate" gateway start --config "$config"
   gateway=$!
-  wait_for http://127.0.0.1:8000/readyz "$gateway"
+  wait_for "$gateway_url/readyz" "$gateway"
 }
 
 mint() {  # mint NAME FLAG...: the token

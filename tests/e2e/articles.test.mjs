@@ -124,7 +124,8 @@ test('[0] satgate gateway start, and satgate-gateway --config ./satgate.yaml', a
 });
 
 test('[0] a token for Cursor', async (t) => {
-  const gateway = await startGateway(t, { config: {}, yaml: yaml(CURSOR_CONFIG + CURSOR_POLICIES) });
+  const text = yaml(CURSOR_CONFIG + CURSOR_POLICIES);
+  const gateway = await startGateway(t, { config: {}, yaml: text });
   const token = minted(await works(gateway,
     'satgate token create   --name "cursor-dev"   --audience "cursor"   --daily-limit 25 ' +
     '  --allow-tool "github-read"   --allow-tool "web-fetch"   --deny-tool "ci-actions"'));

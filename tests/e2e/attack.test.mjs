@@ -113,7 +113,8 @@ for (let round = 1; round <= ROUNDS; round++) {
     for (let crash = 0; crash < 3; crash++) {
       let stopped = false;
       const load = loadUntil(() => stopped, async () => {
-        const answer = await call(`${gateway.url}/api/search?slow=${Math.floor(Math.random() * 40)}`,
+        const slow = Math.floor(Math.random() * 40);
+        const answer = await call(`${gateway.url}/api/search?slow=${slow}`,
           { headers: bearer(Math.random() < 0.3 ? tight : token), timeout: 5_000 });
         if (answer.status === 0) await sleep(5);
         return answer;

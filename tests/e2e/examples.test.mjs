@@ -1,9 +1,12 @@
 // The examples work as their README files say.
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { cpSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
-import { packages, root, run, satgate, scratch, startGateway, startUpstream } from './gateway.mjs';
+import { eventually, freePort, packages, processes, root, run, satgate, scratch, startGateway,
+  startUpstream } from './gateway.mjs';
 import { connect, PRICE } from './mcp_clients.mjs';
 import { llmShop } from './shops.mjs';
 
@@ -85,7 +88,10 @@ test('cursor: the MCP config of the example reaches the tools, priced', async (t
 });
 
 test('make demo: the runaway agent is stopped and the demo ends by itself', async () => {
-  const result = await run(path.join(examples, 'demo/runaway'), [], { cwd: root, timeout: 60_000 });
+  const ports = [await freePort(), await freePort(), await freePort(), await freePort()];
+  const result = await run(path.join(examples, 'demo/runaway'), [], {
+    cwd: root, timeout: 60_000, env: { ...process.env, SATGATE_DEMO_PORTS: ports.join(' ') },
+  });
   assert.equal(result.code, 0, result.said);
   assert.equal(result.stdout.match(/review_code {2}allowed/g).length, 5);
   assert.equal(result.stdout.match(/REFUSED/g).length, 3);
@@ -93,3 +99,33 @@ test('make demo: the runaway agent is stopped and the demo ends by itself', asyn
   assert.match(result.stdout, /HTTP 402/);
   assert.match(result.stdout, /review_code.*\b25\b/);
 });
+
+test('make run: what it prints can be pasted, one of the three is refused, nothing is left behind',
+  async () => {
+    const ports = [await freePort(), await freePort(), await freePort(), await freePort()];
+    const child = spawn(path.join(examples, 'demo/run'), [], {
+      cwd: root, stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, SATGATE_DEMO_PORTS: ports.join(' ') },
+    });
+    let output = '';
+    child.stdout.on('data', (bytes) => (output += bytes));
+    child.stderr.on('data', (bytes) => (output += bytes));
+    const ended = once(child, 'exit');
+    try {
+      await eventually('the commands are printed', () => output.includes('audit tail'), 20_000);
+      const commands = output.match(/^ {5}curl (?:.*\\\n)*.*$/gm);
+      assert.equal(commands.length, 3, output);
+      const said = [];
+      for (const command of commands) said.push((await run('/bin/bash', ['-c', command])).stdout);
+      assert.match(said[0], /^HTTP\/1.1 200/);
+      assert.match(said[1], /"chat.completion"/);
+      assert.match(said[2], /^HTTP\/1.1 402/);
+      const tail = output.match(/^ {5}(SATGATE_DATA_DIR=.* audit tail)$/m)[1];
+      assert.match((await run('/bin/bash', ['-c', tail], { cwd: root })).stdout, /deny/);
+    } finally {
+      child.kill('SIGINT');
+      await ended;
+    }
+    const left = processes().filter((line) => ports.some((port) => line.includes(`:${port}`)));
+    assert.deepEqual(left, []);
+  });

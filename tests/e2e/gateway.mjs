@@ -91,7 +91,7 @@ export function run(file, args, options = {}) {
         try {
           return JSON.parse(stdout);
         } catch {
-          throw new Error(`not JSON: ${file} ${args.join(' ')}\nexit ${code}\n${stdout}\n${stderr}`);
+          throw new Error(`not JSON: ${args.join(' ')}\nexit ${code}\n${stdout}\n${stderr}`);
         }
       };
       resolve({ code, stdout, stderr, json, said: stdout + stderr });
@@ -308,7 +308,7 @@ export function call(url, { method = 'GET', headers = {}, body, timeout = 30_000
       method,
       agent: false,
       headers: {
-        ...(payload ? { 'content-length': payload.length, 'content-type': 'application/json' } : {}),
+        ...(payload && { 'content-length': payload.length, 'content-type': 'application/json' }),
         ...headers,
       },
       timeout,

@@ -200,7 +200,10 @@ test('maxCallsPerHour and requireApproval of a policy hold', async (t) => {
       policies: {
         'cursor-dev': {
           totalDailyCredits: 25,
-          tools: { search_code: { cost: 1, maxCallsPerHour: 2 }, generate_report: { enabled: false } },
+          tools: {
+            search_code: { cost: 1, maxCallsPerHour: 2 },
+            generate_report: { enabled: false },
+          },
         },
       },
     },

@@ -199,8 +199,7 @@ test('list, show, inspect and update agree; the token itself is shown once only'
   const { gateway } = await httpShop(t);
   const created = await gateway.json('token', 'create', '--name', 'agent', '--total-limit', '10',
     '--label', 'team=alpha');
-  assert.deepEqual(Object.keys(created).filter((key) => ['token', 'id', 'name'].includes(key)).sort(),
-    ['id', 'name', 'token']);
+  for (const key of ['token', 'id', 'name']) assert.equal(typeof created[key], 'string', key);
   const list = await gateway.json('token', 'list');
   const row = (Array.isArray(list) ? list : list.tokens).find((token) => token.name === 'agent');
   assert.equal(row.id, created.id);
