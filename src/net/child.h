@@ -1,7 +1,11 @@
 // A supervised child process that speaks in lines over stdin and stdout, such as a local MCP
-// server. The child leads its own process group and gets SIGKILL from the kernel if this process
-// dies, even by SIGKILL itself. It inherits stdin, stdout and stderr and no other descriptor.
+// server. It leads its own process group and inherits stdin, stdout, stderr and nothing else.
 // Used from its loop only. Whether to start it again is the caller's decision.
+//
+// No orphan survives this process, not even after SIGKILL: between us and the child stands a small
+// guardian process, which kills the child's whole group (npx, its shell and the real server) as
+// soon as the socket to us closes or the child ends. PR_SET_PDEATHSIG alone would reach the child
+// but not its children.
 #pragma once
 
 #include <cstddef>
@@ -62,7 +66,6 @@ class Child {
   Task<ExitStatus> wait();
 
   std::optional<ExitStatus> exit_status() const;
-  int pid() const;
 
  private:
   struct State;

@@ -8,16 +8,18 @@
 //   for (;;) { auto piece = co_await call.read_some(); if (!piece || piece->empty()) break; ... }
 //
 // Money rules, exact:
-// - Fault::sent_upstream is true as soon as any byte of the request may have left this process:
-//   when a write was attempted, whatever its result. Resolving, connecting and the TLS handshake
-//   carry no request byte. It stays true for every later Fault of the exchange.
-// - A pooled connection that is found dead before a byte is written is replaced silently.
-// - If a pooled connection fails after the write and before any response byte, the request may
-//   have been executed. It is repeated once, on a fresh connection, only if it is safe to repeat
-//   (GET, HEAD, OPTIONS: methods without effects) and its body was given to send(). Otherwise the
-//   Fault says retry = reused_only and sent_upstream = true: a POST may have cost money, so
-//   nobody repeats it without asking the ledger.
-// - A failure on a fresh connection says retry = yes if nothing was sent, and no otherwise.
+// - Fault::sent_upstream is true as soon as any byte of the request may have left this process: the
+//   kernel has taken one, or, over TLS, a record was begun. Resolving, connecting and the TLS
+//   handshake carry no request byte. It stays true for every later Fault of the exchange.
+// - A pooled connection that is found dead before a byte has left is replaced silently, once, for
+//   every method.
+// - If a pooled connection dies after that and before any response byte, the request may have been
+//   executed. It is repeated once, on a fresh connection, only if it is safe to repeat (GET, HEAD,
+//   OPTIONS: methods without effects) and was sent by send(). Otherwise the Fault says retry =
+//   reused_only and sent_upstream = true: a POST may have cost money, so nobody repeats it without
+//   asking the ledger.
+// - Any other Fault says retry = yes if nothing was sent, and no otherwise.
+// Statuses: 502 cannot reach, cut or nonsense; 504 timed out; 499 cancelled (source client).
 #pragma once
 
 #include <cstddef>
@@ -47,7 +49,7 @@ struct ClientOptions {
 
 struct PoolOptions {
   size_t idle_per_identity_max = limits::upstream_idle_max;
-  size_t identities_max = 1024;  // distinct identities remembered; the oldest idle one is dropped
+  size_t identities_max = 1024;  // remembered; beyond that those without connections are dropped
   Milliseconds idle_timeout{60'000};
 };
 
@@ -55,7 +57,7 @@ struct PoolOptions {
 class UpstreamPool {
  public:
   explicit UpstreamPool(Loop& loop, PoolOptions options = {});
-  ~UpstreamPool();  // no ClientExchange of this pool exists any more
+  ~UpstreamPool();  // on the loop or when it does not run; before the Loop is destroyed
   UpstreamPool(const UpstreamPool&) = delete;
   UpstreamPool& operator=(const UpstreamPool&) = delete;
 
@@ -68,7 +70,7 @@ class UpstreamPool {
  private:
   friend class ClientExchange;
   struct State;
-  std::unique_ptr<State> state_;
+  std::shared_ptr<State> state_;
 };
 
 // One request and its response. Destroying it before the response has been read to its clean end
@@ -113,7 +115,8 @@ class ClientExchange final : public Cancellable {
   bool was_cut() const;        // the response began and ended before its framing said so
 
  private:
-  struct State;
+  friend struct UpstreamPool::State;
+  struct State;  // reused through the pool, so that a call allocates nothing
   std::unique_ptr<State> state_;
 };
 

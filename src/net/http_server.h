@@ -62,9 +62,11 @@ class ServerExchange {
   // Complete answer with Content-Length. Faults: source client (gone, stalled) or gateway (a field
   // the serializer refuses; nothing was sent, another response() may follow).
   virtual Task<Reply<>> send(std::string_view body) = 0;
-  // Head now, body by write(). `chunked` becomes "until close" for an HTTP/1.0 client. `length`
-  // must be kept exactly: finish() with fewer bytes cuts, more bytes are a Fault.
-  virtual Task<Reply<>> start(wire::BodyFraming framing) = 0;
+  // Head now (or, to save a send, with the first piece), body by write(). `chunked` becomes "until
+  // close" for an HTTP/1.0 client. `length` must be kept exactly: finish() with fewer bytes cuts,
+  // more bytes are a Fault. To HEAD, and with 204 and 304, the body is left out for you.
+  enum class Head : uint8_t { now, with_first_piece };
+  virtual Task<Reply<>> start(wire::BodyFraming framing, Head when = Head::now) = 0;
   // Waits until the client has taken the piece: this is the back-pressure.
   virtual Task<Reply<>> write(std::string_view piece) = 0;
   // The end. Only this makes a chunked answer complete, so settle before it. With `length` keep
@@ -112,7 +114,7 @@ struct HttpServerOptions {
   Milliseconds head_timeout{limits::head_seconds_max * 1000};  // first byte to end of head
   Milliseconds idle_timeout{limits::idle_seconds_max * 1000};  // between requests
   Milliseconds body_timeout{30'000};                           // between two bytes of a body
-  Milliseconds write_timeout{60'000};                          // for one write() to be taken
+  Milliseconds write_timeout{60'000};                          // for the client to take more
   Milliseconds client_watch_grace{50};
   size_t connections_max = limits::connections_max;  // per server, that is per loop
   size_t drain_bytes_max = 256 * 1024;               // of a body nobody read
@@ -124,7 +126,7 @@ struct HttpServerOptions {
 class HttpServer {
  public:
   HttpServer(Loop& loop, Handler& handler, HttpServerOptions options);
-  ~HttpServer();  // the loop has been stopped and joined, or drain() has finished
+  ~HttpServer();  // after drain(), or when the loop has been joined; before the Loop is destroyed
   HttpServer(const HttpServer&) = delete;
   HttpServer& operator=(const HttpServer&) = delete;
 
@@ -140,8 +142,9 @@ class HttpServer {
   uint64_t requests() const;  // heads parsed since the start
 
  private:
-  class Connection;
   struct State;
+  static Task<> accept_connections(std::shared_ptr<State> state);
+  static Task<> serve(std::shared_ptr<State> state, Socket socket);
   std::shared_ptr<State> state_;
 };
 

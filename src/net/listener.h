@@ -1,15 +1,16 @@
 // Listening sockets. One Listener per loop and address; several loops share a port by SO_REUSEPORT.
 #pragma once
 
+#include <boost/asio/basic_socket_acceptor.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <cstdint>
-#include <expected>
 #include <memory>
 #include <string>
 #include <string_view>
 
 #include "base/result.h"
 #include "net/loop.h"
+#include "net/stream.h"
 
 namespace satgate::net {
 
@@ -38,16 +39,18 @@ class Listener {
 
   // The next connection, with no-delay set. Ends with an error message when closed. A lack of
   // descriptors is waited out, not reported.
-  Task<std::expected<boost::asio::ip::tcp::socket, Error>> accept();
+  Task<Result<Socket>> accept();
 
   void close();  // on the loop; a pending accept() ends
 
  private:
-  Listener(Loop& loop, boost::asio::ip::tcp::acceptor acceptor, ListenAddress address)
+  using Acceptor = boost::asio::basic_socket_acceptor<boost::asio::ip::tcp, Executor>;
+
+  Listener(Loop& loop, Acceptor acceptor, ListenAddress address)
       : loop_(loop), acceptor_(std::move(acceptor)), address_(std::move(address)) {}
 
   Loop& loop_;
-  boost::asio::ip::tcp::acceptor acceptor_;
+  Acceptor acceptor_;
   ListenAddress address_;
 };
 

@@ -11,6 +11,8 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <memory>
+#include <optional>
 #include <thread>
 
 #include "net/task.h"
@@ -32,7 +34,7 @@ class Deadline {
 
   void arm(Milliseconds after);  // replaces an earlier arm()
   void disarm();
-  bool armed() const { return next_ != nullptr; }
+  bool armed() const { return armed_; }
 
  private:
   friend class Wheel;
@@ -42,6 +44,7 @@ class Deadline {
   Deadline* next_ = nullptr;
   Deadline* previous_ = nullptr;
   uint64_t due_tick_ = 0;
+  bool armed_ = false;
 };
 
 // The wheel behind Deadline: 512 slots of 20 ms, later turns stay in their slot. One timer of the
@@ -51,21 +54,22 @@ class Wheel {
   static constexpr Milliseconds kTick{20};
 
   explicit Wheel(boost::asio::io_context& context);
+  void close();  // the loop ends: nothing fires any more, arm() and disarm() stay harmless
   void arm(Deadline& deadline, Milliseconds after);
   void disarm(Deadline& deadline);
 
  private:
-  uint64_t tick_now() const;
-  void turn();
+  std::chrono::steady_clock::duration elapsed() const;
   void schedule();
-  void run_slot(uint64_t tick, uint64_t now);
-  static void unlink(Deadline& deadline);
+  void turn();
+  void run_slot(uint64_t tick);
+  void unlink(Deadline& deadline);
 
   static constexpr size_t kSlots = 512;
-  boost::asio::steady_timer timer_;
+  std::optional<boost::asio::steady_timer> timer_;
   std::chrono::steady_clock::time_point start_;
-  std::array<Deadline*, kSlots> slots_{};
-  uint64_t done_tick_ = 0;  // every slot up to this tick has been run
+  std::array<Deadline*, kSlots> slots_{};  // heads of doubly linked lists
+  uint64_t done_tick_ = 0;                 // every slot up to this tick has been run
   size_t armed_ = 0;
   bool running_ = false;
 };
@@ -85,12 +89,15 @@ class Loop {
   void post(std::move_only_function<void()> work);  // runs on the loop, later
 
   bool in_loop_thread() const;
-  Executor executor() { return context_.get_executor(); }
-  boost::asio::io_context& context() { return context_; }
+  Executor executor() { return context_->get_executor(); }
+  boost::asio::io_context& context() { return *context_; }
   Wheel& wheel() { return wheel_; }
 
  private:
-  boost::asio::io_context context_{1};
+  // Destroying the context destroys the coroutines that still wait in it, and with them Deadlines
+  // that unlink themselves:
+  // so the wheel outlives it.
+  std::unique_ptr<boost::asio::io_context> context_;  // reset first, in the destructor
   Wheel wheel_;
   boost::asio::executor_work_guard<Executor> work_;
   std::thread thread_;

@@ -5,6 +5,7 @@
 // otherwise. After an error nothing more can be done but close() or abort().
 #pragma once
 
+#include <boost/asio/basic_stream_socket.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <cstddef>
 #include <cstdint>
@@ -24,7 +25,7 @@ enum class IoError : uint8_t {
   cut,        // reset, or TLS ended without close_notify
   timed_out,  // the deadline passed
   cancelled,  // cancel() was called
-  tls,        // handshake or record failure; tls_error() says more
+  tls,        // handshake or record failure; error_text() says more
   failed,     // anything else the system reported
 };
 std::string_view to_string(IoError error);
@@ -32,16 +33,22 @@ std::string_view to_string(IoError error);
 template <class T = void>
 using Io = std::expected<T, IoError>;
 
+// With the executor's type, so that no call goes through a type-erased one.
+using Socket = boost::asio::basic_stream_socket<boost::asio::ip::tcp, Executor>;
+
 class Stream {
  public:
-  Stream(Loop& loop, boost::asio::ip::tcp::socket socket);
+  Stream(Loop& loop, Socket socket);
   ~Stream();  // closes
   Stream(const Stream&) = delete;
   Stream& operator=(const Stream&) = delete;
 
+  // Connects an unopened socket. On failure the reason is in error_text().
+  Task<Io<>> connect(boost::asio::ip::tcp::endpoint endpoint);
+
   // Turns the connection into TLS. `ssl` comes from a TlsServerContext or TlsClientContext.
-  Task<Io<>> handshake_server(std::unique_ptr<ssl_st, void (*)(ssl_st*)> ssl);
-  Task<Io<>> handshake_client(std::unique_ptr<ssl_st, void (*)(ssl_st*)> ssl);
+  Task<Io<>> handshake_server(SslPtr ssl);
+  Task<Io<>> handshake_client(SslPtr ssl);
 
   Task<Io<size_t>> read_some(std::span<char> into);
 
@@ -58,6 +65,8 @@ class Stream {
   // operation and all later ones give timed_out until set_deadline() or clear_deadline().
   void set_deadline(Milliseconds after);
   void clear_deadline();
+  // How long a write may wait without progress. It uses the same deadline, only while it waits.
+  void set_write_timeout(Milliseconds after) { write_timeout_ = after; }
 
   // Calls `on_gone(subject)` once if the peer closes or resets. It does not read: bytes that arrive
   // first end the watch without a call. A peer that only ends its sending side counts as gone, as
@@ -74,14 +83,14 @@ class Stream {
 
   bool is_open() const { return socket_.is_open(); }
   bool is_tls() const { return ssl_ != nullptr; }
-  const std::string& tls_error() const { return tls_error_; }
-  std::string remote_address() const;  // "127.0.0.1"; "" when unknown
+  const std::string& error_text() const { return error_text_; }  // of the last failure
+  std::string remote_address() const;                            // "127.0.0.1"; "" when unknown
   uint16_t remote_port() const;
   Loop& loop() { return loop_; }
 
  private:
   struct Watch;
-  enum class Want : uint8_t { done, read, write, error };
+  enum class Look : uint8_t { quiet, data, gone };
 
   Task<Io<>> handshake();
   Task<Io<size_t>> read_plain(std::span<char> into);
@@ -89,23 +98,26 @@ class Stream {
   Task<Io<>> write_plain(std::span<const std::string_view> pieces);
   Task<Io<>> write_tls(std::span<const std::string_view> pieces);
   Task<Io<>> write_record(std::string_view bytes);
-  Task<Io<>> wait(Want want);
-  Want tls_result(int result);
-  Io<> check() const;
-  IoError stopped(IoError otherwise) const;
+  Task<Io<>> wait_for(boost::asio::socket_base::wait_type type);
+  Task<Io<>> wait_writable();
+  bool stopped() const { return timed_out_ || cancelled_ || !socket_.is_open(); }
+  IoError stop_reason(const boost::system::error_code& error);
+  IoError tls_failure(int ssl_error);
+  Look look();  // at what the peer has sent, without taking it
+  void start_deadline(Milliseconds after);
+  void cancel_pending() noexcept;
   static void deadline_passed(void* self);
-  void begin_watch();
-  bool peer_gone();
 
   Loop& loop_;
-  boost::asio::ip::tcp::socket socket_;
-  std::unique_ptr<ssl_st, void (*)(ssl_st*)> ssl_;
+  Socket socket_;
+  SslPtr ssl_;
   Deadline deadline_;
-  std::shared_ptr<Watch> watch_;
-  std::string tls_error_;
-  std::string record_;  // head and body of a TLS write, joined
+  std::shared_ptr<Watch> watch_;  // shared with a wait that may end after this object
+  std::string error_text_;
+  std::string record_;  // pieces of a TLS write, joined
+  Milliseconds write_timeout_{60'000};
   uint64_t bytes_sent_ = 0;
-  IoError tls_failure_ = IoError::tls;
+  bool secured_ = false;  // the handshake is done
   bool timed_out_ = false;
   bool cancelled_ = false;
 };

@@ -2,12 +2,8 @@
 // Upstreams are verified (chain and host name) unless the operator wrote `insecure`.
 #pragma once
 
-#include <chrono>
-#include <functional>
 #include <memory>
-#include <mutex>
 #include <string>
-#include <string_view>
 
 #include "base/result.h"
 #include "net/upstream.h"
@@ -17,6 +13,8 @@ struct ssl_ctx_st;
 struct ssl_session_st;
 
 namespace satgate::net {
+
+using SslPtr = std::unique_ptr<ssl_st, void (*)(ssl_st*)>;
 
 // Certificate and key of a listener. Copies share one state; reload() is seen by all of them, by
 // the next connection on any loop, and by no connection that already exists.
@@ -28,7 +26,7 @@ class TlsServerContext {
   // Reads the files again. On failure the old certificate stays in use.
   Result<void> reload();
 
-  std::unique_ptr<ssl_st, void (*)(ssl_st*)> new_connection() const;  // null: out of memory
+  SslPtr new_connection() const;  // null: out of memory
 
  private:
   struct State;
@@ -45,16 +43,17 @@ class TlsClientContext {
   ~TlsClientContext();
 
   // Sets SNI, expected host name (or address) and a cached session. Null: out of memory.
-  std::unique_ptr<ssl_st, void (*)(ssl_st*)> new_connection();
+  SslPtr new_connection();
 
-  size_t cached_sessions() const { return session_ == nullptr ? 0 : 1; }
+  bool has_session() const { return session_ != nullptr; }
+  void forget_sessions();
 
  private:
   TlsClientContext() = default;
   static int on_new_session(ssl_st* ssl, ssl_session_st* session);
 
   UpstreamIdentity identity_;
-  ssl_ctx_st* context_ = nullptr;
+  std::shared_ptr<ssl_ctx_st> context_;
   ssl_session_st* session_ = nullptr;  // the newest ticket, not yet used
 };
 
