@@ -43,7 +43,7 @@ struct ChatRequest {
 
 // What to change in the forwarded body.
 struct ChatEdit {
-  // Sets every bound that is there, or adds `bound_name`. Unset: bounds stay as they are.
+  // Lowers every bound that is there to this, or adds `bound_name`. Unset: bounds stay.
   std::optional<uint64_t> output_tokens = {};
   // For upstreams that know only the legacy name: "max_tokens".
   std::string_view bound_name = "max_completion_tokens";

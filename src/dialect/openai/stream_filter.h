@@ -46,9 +46,9 @@ class StreamFilter {
   // Bytes of text, arguments and the like that arrived: no fewer than the visible output tokens.
   uint64_t output_bytes() const;
 
-  // What to charge: the reported usage, or an upper bound, which is never zero. Without a report
-  // the whole quoted output is charged, unless all choices finished and the model is known to
-  // produce only visible tokens (`all_visible`): then output_bytes() bounds it too.
+  // What to charge: the usage reported at the end, or an upper bound, which is never zero. Without
+  // a final report the whole quoted output is charged, unless all choices finished and the model is
+  // known to produce only visible tokens (`all_visible`): then output_bytes() bounds it too.
   Usage conservative_usage(uint64_t input_bytes, uint64_t output_tokens_bound,
                            bool all_visible) const;
 

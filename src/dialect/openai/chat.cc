@@ -1,0 +1,447 @@
+#include "dialect/openai/chat.h"
+
+#include <algorithm>
+#include <array>
+#include <bitset>
+#include <utility>
+
+#include "base/json_out.h"
+#include "base/text.h"
+#include "dialect/openai/json.h"
+
+namespace satgate::dialect::openai {
+namespace {
+
+namespace dom = simdjson::dom;
+
+constexpr uint64_t kChoicesMax = 128;  // as the API reference says of `n`
+
+enum Member : size_t {
+  kModel,
+  kStream,
+  kStreamOptions,
+  kMaxTokens,
+  kMaxCompletionTokens,
+  kChoices,
+  kServiceTier,
+  kMessages,
+  kTools,
+  kModalities,
+  // Whatever they hold, if not null, costs something that bytes and max_tokens do not bound: other
+  // models, searches, sound, rejected predictions, hidden candidates.
+  kFirstUnbounded,
+  kModels = kFirstUnbounded,
+  kFallbacks,
+  kPlugins,
+  kWebSearchOptions,
+  kAudio,
+  kPrediction,
+  kBestOf,
+  kUseBeamSearch,
+  kMemberCount,
+};
+
+constexpr std::array<std::string_view, kMemberCount> kMembers = {
+    "model",
+    "stream",
+    "stream_options",
+    "max_tokens",
+    "max_completion_tokens",
+    "n",
+    "service_tier",
+    "messages",
+    "tools",
+    "modalities",
+    "models",
+    "fallbacks",
+    "plugins",
+    "web_search_options",
+    "audio",
+    "prediction",
+    "best_of",
+    "use_beam_search",
+};
+
+constexpr BadRequest kNotJson{"the body is not well-formed JSON, or too large"};
+constexpr BadRequest kNotObject{"the body must be a JSON object"};
+constexpr BadRequest kDuplicate{"a member that decides about cost appears twice"};
+constexpr BadRequest kSpelling{"a member that decides about cost is spelled in another case"};
+constexpr BadRequest kNoModel{"model must be a non-empty string"};
+constexpr BadRequest kBadStream{"stream and stream_options.include_usage must be true or false"};
+constexpr BadRequest kBadOptions{"stream_options must be an object"};
+constexpr BadRequest kBadBound{
+    "max_tokens and max_completion_tokens must be whole numbers above zero"};
+constexpr BadRequest kBadChoices{"n must be a whole number from 1 to 128"};
+constexpr BadRequest kBadTier{"service_tier must be a string"};
+
+bool is_ascii(std::string_view text) {
+  return std::ranges::all_of(text, [](char c) { return static_cast<unsigned char>(c) < 0x80; });
+}
+
+// The decisive member of this name. Some servers fold the case of names, one of them beyond ASCII,
+// so no other spelling may reach them.
+std::expected<std::optional<size_t>, BadRequest> find_member(std::string_view key) {
+  if (!is_ascii(key)) return std::unexpected(kSpelling);
+  for (size_t i = 0; i < kMembers.size(); ++i) {
+    if (key == kMembers[i]) return i;
+    if (equals_ignore_case(key, kMembers[i])) return std::unexpected(kSpelling);
+  }
+  return std::nullopt;
+}
+
+std::expected<bool, BadRequest> read_flag(dom::element value) {
+  bool flag = false;
+  if (!value.is_null() && value.get_bool().get(flag)) return std::unexpected(kBadStream);
+  return flag;
+}
+
+std::expected<std::optional<uint64_t>, BadRequest> read_bound(dom::element value) {
+  if (value.is_null()) return std::nullopt;
+  uint64_t number = 0;
+  if (value.get_uint64().get(number) || number == 0) return std::unexpected(kBadBound);
+  return number;
+}
+
+// Part members that are text or say nothing about size. The rest, whatever its case, is unbounded.
+bool is_text_member(std::string_view key) {
+  return key == "text" || key == "refusal" || key == "cache_control";
+}
+
+std::string_view unbounded_part(dom::element part) {
+  dom::object members;
+  if (part.is_string()) return {};
+  if (part.get_object().get(members)) return "content";
+  std::string_view found;  // a named kind says more than "content"
+  for (const auto [key, value] : members) {
+    std::string_view type;
+    if (key == "type") {
+      if (value.get_string().get(type) || (type != "text" && type != "refusal")) found = "content";
+      continue;
+    }
+    for (const std::string_view name : {"image_url", "input_audio", "file"}) {
+      if (key == name) return name;
+    }
+    if (!is_text_member(key)) found = "content";
+  }
+  return found;
+}
+
+std::string_view unbounded_message(dom::element message) {
+  dom::object members;
+  if (message.get_object().get(members)) return "messages";
+  std::string_view found;
+  for (const auto [key, value] : members) {
+    if (equals_ignore_case(key, "audio") && !value.is_null()) found = "audio";
+    if (!equals_ignore_case(key, "content")) continue;
+    dom::array parts;
+    if (value.is_null() || value.is_string()) continue;
+    if (value.get_array().get(parts)) return "content";
+    for (const dom::element part : parts) {
+      const std::string_view what = unbounded_part(part);
+      if (!what.empty() && (found.empty() || found == "content")) found = what;
+    }
+  }
+  return found;
+}
+
+template <class Check>
+std::string_view first_unbounded(dom::element value, std::string_view name, Check check) {
+  dom::array items;
+  if (value.is_null()) return {};
+  if (value.get_array().get(items)) return name;
+  for (const dom::element item : items) {
+    const std::string_view what = check(item);
+    if (!what.empty()) return what;
+  }
+  return {};
+}
+
+std::string_view unbounded_tool(dom::element tool) {
+  std::string_view type;
+  if (tool.at_key("type").get_string().get(type)) return "tools";
+  return type == "function" || type == "custom" ? std::string_view() : "tools";
+}
+
+std::string_view unbounded_modality(dom::element modality) {
+  std::string_view text;
+  if (modality.get_string().get(text) || text != "text") return "modalities";
+  return {};
+}
+
+struct RequestReader {
+  ChatRequest request;
+  std::bitset<kMemberCount> seen;
+
+  void note_unbounded(std::string_view what) {
+    if (request.unbounded.empty()) request.unbounded = what;
+  }
+
+  std::expected<void, BadRequest> read_options(dom::element value) {
+    if (value.is_null()) return {};
+    dom::object options;
+    if (value.get_object().get(options)) return std::unexpected(kBadOptions);
+    bool found = false;
+    for (const auto [key, option] : options) {
+      if (!equals_ignore_case(key, "include_usage")) continue;
+      if (key != "include_usage") return std::unexpected(kSpelling);
+      if (std::exchange(found, true)) return std::unexpected(kDuplicate);
+      const auto flag = read_flag(option);
+      if (!flag) return std::unexpected(flag.error());
+      request.include_usage = *flag;
+    }
+    return {};
+  }
+
+  // Tiers that never cost more than the default are priced at the default.
+  std::expected<void, BadRequest> read_tier(dom::element value) {
+    if (value.is_null()) return {};
+    std::string_view tier;
+    if (value.get_string().get(tier)) return std::unexpected(kBadTier);
+    for (const std::string_view known : {"auto", "default", "flex", "priority", "scale", "fast"}) {
+      if (tier == known) request.service_tier = known;
+    }
+    if (request.service_tier.empty()) request.service_tier = "other";
+    if (tier != "auto" && tier != "default" && tier != "flex") note_unbounded("service_tier");
+    return {};
+  }
+
+  std::expected<void, BadRequest> read_choices(dom::element value) {
+    if (value.is_null()) return {};
+    uint64_t number = 0;
+    if (value.get_uint64().get(number) || number == 0 || number > kChoicesMax) {
+      return std::unexpected(kBadChoices);
+    }
+    request.choices = static_cast<uint32_t>(number);
+    return {};
+  }
+
+  std::expected<void, BadRequest> read_bound_into(std::optional<uint64_t>& bound,
+                                                  dom::element value) {
+    const auto read = read_bound(value);
+    if (!read) return std::unexpected(read.error());
+    bound = *read;
+    return {};
+  }
+
+  std::expected<void, BadRequest> read(size_t member, dom::element value) {
+    switch (member) {
+      case kModel:
+        if (value.get_string().get(request.model) || request.model.empty()) {
+          return std::unexpected(kNoModel);
+        }
+        return {};
+      case kStream: {
+        const auto flag = read_flag(value);
+        if (!flag) return std::unexpected(flag.error());
+        request.stream = *flag;
+        return {};
+      }
+      case kStreamOptions:
+        return read_options(value);
+      case kMaxTokens:
+        return read_bound_into(request.max_tokens, value);
+      case kMaxCompletionTokens:
+        return read_bound_into(request.max_completion_tokens, value);
+      case kChoices:
+        return read_choices(value);
+      case kServiceTier:
+        return read_tier(value);
+      case kMessages:
+        note_unbounded(first_unbounded(value, "messages", unbounded_message));
+        return {};
+      case kTools:
+        note_unbounded(first_unbounded(value, "tools", unbounded_tool));
+        return {};
+      case kModalities:
+        note_unbounded(first_unbounded(value, "modalities", unbounded_modality));
+        return {};
+      default:
+        if (!value.is_null()) note_unbounded(kMembers[member]);
+        return {};
+    }
+  }
+};
+
+// Replaces `erase` bytes at `at` by `text`.
+struct Patch {
+  size_t at = 0;
+  size_t erase = 0;
+  std::string_view text;
+};
+
+// At most: one insertion at the start, both bounds, stream options.
+class Patches {
+ public:
+  void add(size_t at, size_t erase, std::string_view text) {
+    size_t i = count_++;
+    for (; i > 0 && list_[i - 1].at > at; --i)
+      list_[i] = list_[i - 1];
+    list_[i] = {at, erase, text};
+  }
+
+  void apply(std::string_view body, std::string& out) const {
+    out.clear();
+    size_t from = 0;
+    for (size_t i = 0; i < count_; ++i) {
+      out.append(body.substr(from, list_[i].at - from));
+      out.append(list_[i].text);
+      from = list_[i].at + list_[i].erase;
+    }
+    out.append(body.substr(from));
+  }
+
+ private:
+  std::array<Patch, 4> list_;
+  size_t count_ = 0;
+};
+
+// Where the members lie that an edit may touch; each with its raw value.
+struct Places {
+  std::optional<std::string_view> max_tokens, max_completion_tokens, stream_options, include_usage;
+  bool options_empty = true;
+};
+
+bool find_places(JsonText& json, Places& places) {
+  simdjson::ondemand::document document;
+  simdjson::ondemand::object root;
+  if (json.walk().get(document) || document.get_object().get(root)) return false;
+  for (auto field : root) {
+    std::string_view key, token;
+    if (field.unescaped_key().get(key)) return false;
+    if (key != "max_tokens" && key != "max_completion_tokens" && key != "stream_options") continue;
+    simdjson::ondemand::value value;
+    if (field.value().get(value)) return false;
+    token = trim_token(value.raw_json_token());
+    if (key == "max_tokens") places.max_tokens = token;
+    if (key == "max_completion_tokens") places.max_completion_tokens = token;
+    if (key != "stream_options") continue;
+    places.stream_options = token;
+    simdjson::ondemand::object options;
+    if (!token.starts_with('{')) continue;
+    if (value.get_object().get(options)) return false;
+    for (auto option : options) {
+      places.options_empty = false;
+      std::string_view name;
+      if (option.unescaped_key().get(name)) return false;
+      simdjson::ondemand::value flag;
+      if (option.value().get(flag)) return false;
+      if (name == "include_usage") places.include_usage = trim_token(flag.raw_json_token());
+    }
+  }
+  return true;
+}
+
+}  // namespace
+
+std::optional<uint64_t> ChatRequest::output_tokens_max() const {
+  if (!max_tokens) return max_completion_tokens;
+  if (!max_completion_tokens) return max_tokens;
+  return std::max(*max_tokens, *max_completion_tokens);
+}
+
+struct ChatReader::State {
+  JsonText json;
+  JsonText answer;  // apart, so that a request can still be edited after an answer was read
+  std::string model;
+  bool accepted = false;
+  std::string insertion, legacy_bound, bound;  // what the patches of one edit point at
+
+  // A bound that is there becomes at most `most`; it never grows.
+  bool lower(const std::optional<std::string_view>& token, uint64_t most, std::string& text,
+             Patches& patches) {
+    if (!token || *token == "null") return false;
+    const auto asked = parse_uint(*token);
+    text = std::to_string(asked ? std::min(*asked, most) : most);
+    patches.add(json.place(*token), token->size(), text);
+    return true;
+  }
+
+  void set_bound(const Places& places, const ChatEdit& edit, Patches& patches) {
+    const uint64_t most = *edit.output_tokens;
+    const bool legacy = lower(places.max_tokens, most, legacy_bound, patches);
+    if (lower(places.max_completion_tokens, most, bound, patches) || legacy) return;
+    const auto& null =
+        edit.bound_name == "max_tokens" ? places.max_tokens : places.max_completion_tokens;
+    bound = std::to_string(most);
+    if (null) {
+      patches.add(json.place(*null), null->size(), bound);
+      return;
+    }
+    append_json_string(insertion, edit.bound_name);
+    insertion.append(":").append(bound).append(",");
+  }
+
+  void ask_usage(const Places& places, Patches& patches) {
+    if (places.include_usage) {
+      patches.add(json.place(*places.include_usage), places.include_usage->size(), "true");
+    } else if (!places.stream_options) {
+      insertion += R"("stream_options":{"include_usage":true},)";
+    } else if (*places.stream_options == "null") {
+      patches.add(json.place(*places.stream_options), 4, R"({"include_usage":true})");
+    } else {
+      patches.add(json.place(*places.stream_options) + 1, 0,
+                  places.options_empty ? R"("include_usage":true)" : R"("include_usage":true,)");
+    }
+  }
+};
+
+ChatReader::ChatReader() : state_(std::make_unique<State>()) {}
+ChatReader::~ChatReader() = default;
+ChatReader::ChatReader(ChatReader&&) noexcept = default;
+ChatReader& ChatReader::operator=(ChatReader&&) noexcept = default;
+
+std::expected<ChatRequest, BadRequest> ChatReader::peek(std::string_view body) {
+  state_->accepted = false;
+  const auto root = state_->json.parse(body);
+  if (!root) return std::unexpected(kNotJson);
+  dom::object members;
+  if (root->get_object().get(members)) return std::unexpected(kNotObject);
+  RequestReader reader;
+  for (const auto [key, value] : members) {
+    const auto member = find_member(key);
+    if (!member) return std::unexpected(member.error());
+    if (!*member) continue;
+    if (reader.seen[**member]) return std::unexpected(kDuplicate);
+    reader.seen.set(**member);
+    if (const auto read = reader.read(**member, value); !read) {
+      return std::unexpected(read.error());
+    }
+  }
+  if (reader.request.model.empty()) return std::unexpected(kNoModel);
+  state_->model.assign(reader.request.model);
+  reader.request.model = state_->model;
+  state_->accepted = true;
+  return reader.request;
+}
+
+bool ChatReader::edit(std::string_view body, const ChatEdit& edit, std::string& out) {
+  State& state = *state_;
+  Places places;
+  if (!state.accepted || body != state.json.text() || !find_places(state.json, places)) {
+    return false;
+  }
+  Patches patches;
+  state.insertion.clear();
+  if (edit.output_tokens) state.set_bound(places, edit, patches);
+  if (edit.include_usage) state.ask_usage(places, patches);
+  // A body that was accepted is an object with at least `model`: a comma may follow.
+  if (!state.insertion.empty()) patches.add(body.find('{') + 1, 0, state.insertion);
+  patches.apply(body, out);
+  return true;
+}
+
+std::optional<Usage> ChatReader::usage(std::string_view response_body) {
+  const auto root = state_->answer.parse(response_body);
+  dom::object members;
+  if (!root || root->get_object().get(members)) return std::nullopt;
+  std::optional<Usage> result;
+  for (const auto [key, value] : members) {
+    if (key != "usage") continue;
+    const auto usage = read_usage(value);
+    if (!usage) return std::nullopt;
+    result = result ? larger(*result, *usage) : *usage;
+  }
+  return result;
+}
+
+}  // namespace satgate::dialect::openai

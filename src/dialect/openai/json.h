@@ -1,0 +1,52 @@
+// What the readers of this folder share: a JSON text parsed completely, and places in it. Private
+// to the folder.
+#pragma once
+
+#include <simdjson.h>
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "contract/call.h"
+
+namespace satgate::dialect::openai {
+
+// Parses copies of texts into memory that is reused, but lets go of what a very large one took.
+// The tree is complete before anything is read from it, so that places found by the second, lazy
+// parser lie in a text that is known to be well-formed.
+class JsonText {
+ public:
+  // The root, or nothing unless `text` is one well-formed JSON value of at most
+  // limits::body_bytes_max bytes. Valid until the next parse.
+  std::optional<simdjson::dom::element> parse(std::string_view text);
+
+  // The text parsed last, at an address with the padding that the parsers want.
+  std::string_view text() const { return {padded_.data(), size_}; }
+
+  // A lazy walk over the same text, for places.
+  simdjson::simdjson_result<simdjson::ondemand::document> walk();
+
+  size_t place(std::string_view token) const {
+    return static_cast<size_t>(token.data() - padded_.data());
+  }
+
+ private:
+  std::string padded_;
+  size_t size_ = 0;
+  simdjson::dom::parser tree_;
+  simdjson::ondemand::parser lazy_;
+};
+
+// A scalar's raw token without the white space after it.
+std::string_view trim_token(std::string_view token);
+
+// A `usage` object in contract terms; nothing if it is no object or its counts are not whole
+// numbers. Tokens in total_tokens that neither part accounts for are output: some providers list
+// hidden reasoning only there.
+std::optional<Usage> read_usage(simdjson::dom::element usage);
+
+// The larger of each count: a provider may repeat a running total.
+Usage larger(const Usage& a, const Usage& b);
+
+}  // namespace satgate::dialect::openai
