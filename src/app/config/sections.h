@@ -1,0 +1,34 @@
+// The sections of the config, one function each; config.cc calls them in order.
+#pragma once
+
+#include "app/config/yaml_map.h"
+#include "flow/settings.h"
+#include "tariff/policy.h"
+
+namespace satgate::app {
+
+// What the sections build together before it is frozen.
+struct Draft {
+  flow::Settings settings;
+  tariff::Policy policy;
+};
+
+void read_server(YamlMap& root, Draft& draft);     // server, admin, store, mode, labels, audit,
+                                                   // limits, denials, mcp
+void read_currency(YamlMap& root, Draft& draft);   // currency: before any amount
+void read_upstreams(YamlMap& root, Draft& draft);  // upstreams
+void read_mcp_servers(YamlMap& root, Draft& draft);
+void read_routes(YamlMap& root, Draft& draft);    // routes; after upstreams and mode
+void read_prices(YamlMap& root, Draft& draft);    // tools, endpoints, models
+void read_policies(YamlMap& root, Draft& draft);  // policies
+void read_budgets(YamlMap& root, Draft& draft);
+
+// `mode` of a mapping, if it is there and this version can do it.
+std::optional<Mode> read_mode(YamlMap& map, std::string_view key);
+// `Name: value`, or a bare secret as `Authorization: Bearer <secret>`.
+std::pair<std::string, std::string> credential_header(std::string_view credential);
+
+// Routes that upstreams bring along without being named in `routes`.
+void add_builtin_routes(Draft& draft);
+
+}  // namespace satgate::app

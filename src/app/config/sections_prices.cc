@@ -1,0 +1,126 @@
+#include <fmt/format.h>
+
+#include "app/config/sections.h"
+
+namespace satgate::app {
+namespace {
+
+tariff::ToolPolicy read_tool(YamlMap map, const Currency& currency) {
+  tariff::ToolPolicy tool;
+  tool.cost = map.amount("cost", currency);
+  tool.enabled = map.boolean("enabled").value_or(true);
+  tool.require_approval = map.boolean("requireApproval").value_or(false);
+  tool.max_calls_per_hour = map.whole("maxCallsPerHour", 0, 1'000'000'000);
+  map.finish();
+  return tool;
+}
+
+void read_endpoint(YamlMap map, const std::string& path, Draft& draft) {
+  if (auto cost = map.amount("cost", draft.policy.currency)) {
+    draft.policy.endpoints[path] = {*cost};
+  } else if (!map.has("cost")) {
+    map.complain("cost", "is missing; write `cost: 0` for a free endpoint");
+  }
+  map.finish();
+}
+
+void read_model(YamlMap map, const std::string& name, Draft& draft) {
+  const Currency& currency = draft.policy.currency;
+  tariff::ModelPolicy model;
+  model.cost = map.amount("cost", currency);
+  model.input = map.amount("input", currency);
+  model.cached_input = map.amount("cachedInput", currency);
+  model.cache_write = map.amount("cacheWrite", currency);
+  model.output = map.amount("output", currency);
+  if (auto max = map.whole("maxOutput", 1, 100'000'000)) {
+    model.max_output = static_cast<uint64_t>(*max);
+  }
+  map.finish();
+  draft.policy.models[name] = model;
+}
+
+SpendLimits read_windows(YamlMap& map, const Currency& currency, std::array<const char*, 4> keys) {
+  SpendLimits limits;
+  constexpr std::array windows = {Window::hour, Window::day, Window::month, Window::lifetime};
+  for (size_t i = 0; i < keys.size(); ++i) {
+    if (auto amount = map.amount(keys[i], currency)) limits[windows[i]] = *amount;
+  }
+  return limits;
+}
+
+void read_policy(YamlMap map, const std::string& token, Draft& draft) {
+  tariff::TokenPolicy& policy = draft.policy.tokens[token];
+  const Currency& currency = draft.policy.currency;
+  policy.limits = read_windows(
+      map, currency,
+      {"totalHourlyCredits", "totalDailyCredits", "totalMonthlyCredits", "totalCredits"});
+  if (std::optional<YamlMap> tools = map.map("tools")) {
+    for (const auto& [name, node] : tools->entries()) {
+      policy.tools[name] = read_tool(tools->child(name, node), currency);
+    }
+  }
+  map.finish();
+}
+
+}  // namespace
+
+void read_prices(YamlMap& root, Draft& draft) {
+  if (std::optional<YamlMap> tools = root.map("tools")) {
+    for (const auto& [name, node] : tools->entries()) {
+      draft.policy.tools[name] = read_tool(tools->child(name, node), draft.policy.currency);
+    }
+  }
+  if (std::optional<YamlMap> endpoints = root.map("endpoints")) {
+    for (const auto& [path, node] : endpoints->entries()) {
+      read_endpoint(endpoints->child(path, node), path, draft);
+    }
+  }
+  if (std::optional<YamlMap> models = root.map("models")) {
+    for (const auto& [name, node] : models->entries()) {
+      read_model(models->child(name, node), name, draft);
+    }
+  }
+}
+
+void read_policies(YamlMap& root, Draft& draft) {
+  std::optional<YamlMap> map = root.map("policies");
+  if (!map) return;
+  for (const auto& [token, node] : map->entries())
+    read_policy(map->child(token, node), token, draft);
+}
+
+void read_budgets(YamlMap& root, Draft& draft) {
+  std::optional<YamlMap> map = root.map("budgets");
+  if (!map) return;
+  for (const auto& [name, node] : map->entries()) {
+    YamlMap inner = map->child(name, node);
+    BudgetRecord budget;
+    budget.name = name;
+    budget.from_config = true;
+    budget.limits =
+        read_windows(inner, draft.policy.currency, {"hourly", "daily", "monthly", "total"});
+    budget.parent = inner.text("parent").value_or("");
+    inner.finish();
+    draft.settings.budgets.push_back(std::move(budget));
+  }
+  for (const BudgetRecord& budget : draft.settings.budgets) {
+    const std::string* at = &budget.parent;
+    for (size_t depth = 0; !at->empty(); ++depth) {
+      const std::string* next = nullptr;
+      for (const BudgetRecord& other : draft.settings.budgets) {
+        if (other.name == *at) next = &other.parent;
+      }
+      if (next == nullptr) {
+        map->complain(budget.name, fmt::format("its parent '{}' is not under `budgets`", *at));
+        break;
+      }
+      if (depth > draft.settings.budgets.size()) {
+        map->complain(budget.name, "its parents form a circle");
+        break;
+      }
+      at = next;
+    }
+  }
+}
+
+}  // namespace satgate::app

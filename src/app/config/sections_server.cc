@@ -1,0 +1,174 @@
+#include <fmt/format.h>
+
+#include "app/config/sections.h"
+#include "base/text.h"
+
+namespace satgate::app {
+namespace {
+
+void read_listener(YamlMap& root, std::string_view key, flow::Listener& listener, Draft& draft,
+                   bool is_server) {
+  std::optional<YamlMap> map = root.map(key);
+  if (!map) return;
+  if (auto address = map->text("listen")) listener.address = *address;
+  if (std::optional<YamlMap> tls = map->map("tls")) {
+    listener.tls_certificate = tls->text("certificate").value_or("");
+    listener.tls_key = tls->text("key").value_or("");
+    if (listener.tls_certificate.empty() != listener.tls_key.empty()) {
+      tls->complain("key", "TLS needs both `certificate` and `key` (PEM files)");
+    }
+    tls->finish();
+  }
+  if (is_server) {
+    draft.settings.anonymous = map->text("anonymous").value_or("");
+    draft.settings.audiences = map->list("audience");
+    if (auto threads = map->whole("threads", 1, 256)) {
+      draft.settings.threads = static_cast<size_t>(*threads);
+    }
+  }
+  map->finish();
+}
+
+void read_store(YamlMap& root) {
+  const std::optional<YAML::Node> node = root.node("store");
+  if (!node) return;
+  std::string kind = node->IsScalar() ? node->Scalar() : "";
+  if (node->IsMap()) {
+    YamlMap map = root.child("store", *node);
+    kind = map.text("kind").value_or("sqlite");
+    map.finish();
+  }
+  if (kind == "postgres") {
+    root.complain("store", "this version keeps its books in SQLite; write `store: sqlite`");
+  } else if (kind != "sqlite") {
+    root.complain("store", "must be `sqlite`");
+  }
+}
+
+void read_limits(YamlMap& root, flow::Settings& settings) {
+  std::optional<YamlMap> map = root.map("limits");
+  if (!map) return;
+  constexpr int64_t body_max = int64_t{1} << 30;
+  if (auto bytes = map->whole("bodyBytes", 1024, body_max)) {
+    settings.body_bytes_max = static_cast<size_t>(*bytes);
+  }
+  if (auto s = map->seconds("upstreamTimeout")) {
+    settings.upstream_seconds_max = *s;
+    if (*s >= limits::reservation_seconds_max) {
+      map->complain("upstreamTimeout",
+                    fmt::format("must stay below {}s, after which a reservation is charged",
+                                limits::reservation_seconds_max));
+    }
+  }
+  if (auto s = map->seconds("connectTimeout")) settings.connect_seconds_max = *s;
+  if (auto s = map->seconds("drainTimeout")) settings.drain_seconds_max = *s;
+  map->finish();
+}
+
+void read_mcp(YamlMap& root, flow::Settings& settings) {
+  std::optional<YamlMap> map = root.map("mcp");
+  if (!map) return;
+  if (auto text = map->text("prefix")) {
+    if (auto mode = dialect::mcp::parse_prefix_mode(*text)) {
+      settings.mcp_prefix = *mode;
+    } else {
+      map->complain("prefix", "must be never, collision or always");
+    }
+  }
+  if (auto text = map->text("denial")) {
+    if (auto style = dialect::mcp::parse_denial_style(*text)) {
+      settings.mcp_denial = *style;
+    } else {
+      map->complain("denial", "must be result, jsonrpc or http");
+    }
+  }
+  map->finish();
+}
+
+void read_denials(YamlMap& root, flow::Settings& settings) {
+  std::optional<YamlMap> map = root.map("denials");
+  if (!map) return;
+  if (auto status = map->whole("windowStatus", 402, 429)) {
+    if (*status == 402 || *status == 429) {
+      settings.window_status = static_cast<int>(*status);
+    } else {
+      map->complain("windowStatus", "must be 402 or 429");
+    }
+  }
+  map->finish();
+}
+
+void read_audit(YamlMap& root, flow::Settings& settings) {
+  std::optional<YamlMap> map = root.map("audit");
+  if (!map) return;
+  if (auto text = map->text("durability")) {
+    if (*text != "normal" && *text != "strict") {
+      map->complain("durability", "must be normal or strict");
+    }
+    settings.strict_durability = *text == "strict";
+  }
+  map->finish();
+}
+
+}  // namespace
+
+std::optional<Mode> read_mode(YamlMap& map, std::string_view key) {
+  const std::optional<std::string> text = map.text(key);
+  if (!text) return std::nullopt;
+  const std::optional<Mode> mode = parse_mode(*text);
+  if (!mode) {
+    map.complain(key, fmt::format("'{}' must be observe or control", *text));
+  } else if (*mode == Mode::charge) {
+    map.complain(key, "this version observes and controls; `charge` is not in it yet");
+    return std::nullopt;
+  }
+  return mode;
+}
+
+std::pair<std::string, std::string> credential_header(std::string_view credential) {
+  const size_t colon = credential.find(": ");
+  if (colon != credential.npos && credential.find(' ') > colon) {
+    return {lowercase(credential.substr(0, colon)),
+            std::string(trim(credential.substr(colon + 2)))};
+  }
+  return {"authorization", fmt::format("Bearer {}", credential)};
+}
+
+void read_server(YamlMap& root, Draft& draft) {
+  flow::Settings& settings = draft.settings;
+  read_listener(root, "server", settings.server, draft, true);
+  read_listener(root, "admin", settings.admin, draft, false);
+  read_store(root);
+  if (auto mode = read_mode(root, "mode")) settings.mode = *mode;
+  settings.labels = root.strings("labels");
+  read_audit(root, settings);
+  read_limits(root, settings);
+  read_denials(root, settings);
+  read_mcp(root, settings);
+  for (const char* later : {"alerts", "lightning"}) {
+    if (root.node(later)) root.warn(later, "is read, but not used by this version");
+  }
+}
+
+void read_currency(YamlMap& root, Draft& draft) {
+  std::optional<YamlMap> map = root.map("currency");
+  if (!map) return;
+  Currency& currency = draft.policy.currency;
+  // usdPerCredit U: one dollar is 1/U credits, rounded up so that dollar prices never shrink.
+  if (auto usd = map->amount("usdPerCredit", {})) {
+    if (usd->nano() <= 0) {
+      map->complain("usdPerCredit", "must be above zero");
+    } else {
+      const __int128 scaled = static_cast<__int128>(kNanoPerCredit) * kNanoPerCredit;
+      currency.nano_per_usd = static_cast<int64_t>((scaled + usd->nano() - 1) / usd->nano());
+    }
+  }
+  if (auto usd = map->amount("usdPerSat", {})) {
+    const __int128 product = static_cast<__int128>(usd->nano()) * currency.nano_per_usd;
+    currency.nano_per_sat = static_cast<int64_t>((product + kNanoPerCredit - 1) / kNanoPerCredit);
+  }
+  map->finish();
+  draft.settings.currency = currency;
+}
+
+}  // namespace satgate::app

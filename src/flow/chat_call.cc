@@ -1,0 +1,220 @@
+#include "flow/chat_call.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/text.h"
+#include "flow/credential.h"
+#include "flow/respond.h"
+
+namespace satgate::flow {
+namespace {
+
+constexpr std::string_view kDone = "[DONE]";
+
+bool is_event_stream(const wire::Fields& fields) {
+  const auto type = fields.find("content-type");
+  return type && lowercase(*type).starts_with("text/event-stream");
+}
+
+}  // namespace
+
+ChatCall::ChatCall(Worker& worker, const Settings& settings, net::ServerExchange& http,
+                   const Route& route, Call& call)
+    : worker_(worker), settings_(settings), http_(http), route_(route), call_(call) {}
+
+Credential ChatCall::credential() const {
+  return find_credential(http_.request().fields);
+}
+
+net::Task<bool> ChatCall::prepare() {
+  // Bytes bound tokens only in plain text.
+  if (http_.request().fields.find("content-encoding")) {
+    co_await respond_error(http_, call_.protocol, call_.id, 415, "unsupported_encoding",
+                           "Send the body without Content-Encoding.");
+    co_return false;
+  }
+  const auto body = co_await http_.read_body_all(settings_.body_bytes_max);
+  if (!body) {
+    co_await respond_fault(http_, call_, body.error());
+    co_return false;
+  }
+  body_ = *body;
+  auto request = reader_.peek(body_);
+  if (!request) {
+    co_await respond_error(http_, call_.protocol, call_.id, 400, "invalid_request",
+                           request.error().message);
+    co_return false;
+  }
+  request_ = *request;
+  call_.model = request_.model;
+  call_.input_bytes = body_.size();
+  call_.output_tokens_max = request_.output_tokens_max();
+  call_.choices = request_.choices;
+  call_.unbounded = request_.unbounded;
+  co_return true;
+}
+
+Outcome ChatCall::failed(Fault fault) const {
+  Outcome outcome;
+  outcome.http_status = fault.http_status;
+  outcome.fault = std::move(fault);
+  return outcome;
+}
+
+net::Task<Outcome> ChatCall::forward(const Passing& passing) {
+  passing_ = passing;
+  const Upstream& upstream = settings_.upstreams[route_.upstream];
+  dialect::openai::ChatEdit edit;
+  edit.output_tokens = passing.output_tokens;
+  edit.include_usage = request_.stream;
+  if (!reader_.edit(body_, edit, forwarded_)) {
+    Fault fault;
+    fault.http_status = 500;
+    fault.message = "The request could not be rewritten.";
+    co_return failed(std::move(fault));
+  }
+  upstream_call_ = std::make_unique<net::ClientExchange>(worker_.pool, upstream.identity,
+                                                         client_options(settings_));
+  const net::CancelWhenGone guard(http_, *upstream_call_);
+  const std::string target = upstream_target(upstream, route_, call_);
+  write_upstream_head(*upstream_call_, http_.request(), upstream, target, {.plain_text = true});
+  auto sent = co_await upstream_call_->send(forwarded_);
+  if (!sent) co_return failed(std::move(sent.error()));
+  auto head = co_await upstream_call_->read_head();
+  if (!head) co_return failed(std::move(head.error()));
+  head_ = *head;
+  if (head_->status < 300 && is_event_stream(head_->fields)) co_return co_await relay_stream();
+  co_return co_await hold_answer();
+}
+
+net::Task<Outcome> ChatCall::hold_answer() {
+  Outcome outcome;
+  outcome.http_status = head_->status;
+  auto answer = co_await upstream_call_->read_all(settings_.body_bytes_max);
+  if (!answer) {
+    Fault fault = std::move(answer.error());
+    fault.sent_upstream = true;
+    co_return failed(std::move(fault));
+  }
+  answer_ = *answer;
+  // Providers charge nothing for a request they answer with an error.
+  if (head_->status >= 400) {
+    outcome.free = true;
+    co_return outcome;
+  }
+  outcome.usage = reader_.usage(answer_);
+  // No usage in the answer: the whole quote is charged, never zero.
+  outcome.usage_missing = !outcome.usage;
+  co_return outcome;
+}
+
+void ChatCall::append_event(const wire::SseEvent& event) {
+  std::string& to = tail_.empty() && event.data != kDone ? out_ : tail_;
+  if (!event.has_data) {
+    to += event.raw;
+    return;
+  }
+  const auto step = filter_->on_data(event.data);
+  switch (step.action) {
+    case dialect::openai::StreamFilter::Action::forward:
+      to += event.raw;
+      return;
+    case dialect::openai::StreamFilter::Action::hide:
+      return;
+    case dialect::openai::StreamFilter::Action::replace:
+      to += "data: ";
+      to += step.data;
+      to += "\n\n";
+      return;
+  }
+}
+
+// True when something was written.
+net::Task<std::expected<bool, Fault>> ChatCall::relay_piece(std::string_view piece) {
+  out_.clear();
+  if (!splitter_.feed(piece)) {
+    Fault fault;
+    fault.source = Fault::Source::upstream;
+    fault.message = "The upstream sent an event that is too large.";
+    co_return std::unexpected(std::move(fault));
+  }
+  wire::SseEvent event;
+  while (splitter_.next(event))
+    append_event(event);
+  if (out_.empty()) co_return false;
+  auto written = co_await http_.write(out_);
+  if (!written) co_return std::unexpected(std::move(written.error()));
+  co_return true;
+}
+
+net::Task<Outcome> ChatCall::relay_stream() {
+  filter_.emplace(request_.include_usage, request_.choices);
+  wire::HeadWriter& writer = write_client_head(http_, *head_);
+  write_call_fields(writer, call_, passing_, {}, settings_.currency);
+  auto started = co_await http_.start(wire::BodyFraming::chunked());
+  if (!started) co_return stream_outcome(std::move(started.error()));
+  while (true) {
+    auto piece = co_await upstream_call_->read_some();
+    if (!piece) co_return stream_outcome(std::move(piece.error()));
+    if (piece->empty()) break;
+    auto relayed = co_await relay_piece(*piece);
+    if (!relayed) co_return stream_outcome(std::move(relayed.error()));
+  }
+  wire::SseEvent rest;
+  if (splitter_.end(rest) == wire::SseEnd::cut && rest.has_data) (void)filter_->on_data(rest.data);
+  if (filter_->done() || filter_->finished() || filter_->failed()) {
+    co_return stream_outcome(std::nullopt);
+  }
+  Fault fault;
+  fault.source = Fault::Source::upstream;
+  fault.message = "The upstream ended the stream before the answer was complete.";
+  co_return stream_outcome(std::move(fault));
+}
+
+Outcome ChatCall::stream_outcome(std::optional<Fault> fault) {
+  Outcome outcome;
+  outcome.http_status = head_->status;
+  if (filter_->usage()) {
+    outcome.usage = filter_->usage();
+  } else {
+    // Cut, or silent about usage: bounded by what was asked, never zero.
+    const uint64_t asked = call_.output_tokens_max.value_or(passing_.output_tokens.value_or(0));
+    const uint64_t bound = passing_.output_tokens.value_or(asked) * std::max(1U, call_.choices);
+    outcome.usage = filter_->conservative_usage(forwarded_.size(), bound, false);
+    outcome.usage_missing = true;
+  }
+  if (fault) {
+    fault->sent_upstream = true;
+    outcome.fault = std::move(fault);
+  }
+  return outcome;
+}
+
+net::Task<> ChatCall::complete(const Settled& settled) {
+  if (http_.response_started()) {
+    (void)co_await http_.finish(tail_);
+    co_return;
+  }
+  wire::HeadWriter& writer = write_client_head(http_, *head_);
+  write_call_fields(writer, call_, passing_, settled, settings_.currency);
+  (void)co_await http_.send(answer_);
+}
+
+net::Task<> ChatCall::refuse(const Denial& denial) {
+  co_await respond_denial(http_, call_, denial, settings_);
+}
+
+net::Task<> ChatCall::fail(const Fault& fault) {
+  if (http_.response_started() && fault.source != Fault::Source::client) {
+    // SDKs take a clean end for success: say it in the stream.
+    const std::string error =
+        dialect::openai::stream_error("upstream_failed", fault.message, call_.id);
+    (void)co_await http_.finish(error);
+    co_return;
+  }
+  co_await respond_fault(http_, call_, fault);
+}
+
+}  // namespace satgate::flow

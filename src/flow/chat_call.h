@@ -1,0 +1,61 @@
+// POST /v1/chat/completions: the price is bounded before the call (bytes bound the input, the
+// forwarded max_tokens the output), the usage is read on the way, the end is kept back.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "dialect/openai/chat.h"
+#include "dialect/openai/stream_filter.h"
+#include "flow/conversation.h"
+#include "flow/relay.h"
+#include "flow/worker.h"
+#include "wire/sse.h"
+
+namespace satgate::flow {
+
+class ChatCall final : public Conversation {
+ public:
+  ChatCall(Worker& worker, const Settings& settings, net::ServerExchange& http, const Route& route,
+           Call& call);
+
+  // Reads the body and fills the call's model and bounds. False: a 4xx was sent.
+  net::Task<bool> prepare();
+
+  const Call& call() const override { return call_; }
+  Credential credential() const override;
+  net::Task<Outcome> forward(const Passing& passing) override;
+  net::Task<> complete(const Settled& settled) override;
+  net::Task<> refuse(const Denial& denial) override;
+  net::Task<> fail(const Fault& fault) override;
+
+ private:
+  net::Task<Outcome> relay_stream();
+  net::Task<Outcome> hold_answer();
+  net::Task<std::expected<bool, Fault>> relay_piece(std::string_view piece);
+  void append_event(const wire::SseEvent& event);
+  Outcome stream_outcome(std::optional<Fault> fault);
+  Outcome failed(Fault fault) const;
+
+  Worker& worker_;
+  const Settings& settings_;
+  net::ServerExchange& http_;
+  const Route& route_;
+  Call& call_;
+  dialect::openai::ChatReader reader_;
+  dialect::openai::ChatRequest request_;
+  std::string_view body_;
+  std::string forwarded_;
+  Passing passing_;
+  std::unique_ptr<net::ClientExchange> upstream_call_;
+  const wire::ResponseHead* head_ = nullptr;
+  std::string_view answer_;  // not streamed: the whole body
+  std::optional<dialect::openai::StreamFilter> filter_;
+  wire::SseSplitter splitter_;
+  std::string out_;   // events to write now
+  std::string tail_;  // from `[DONE]` on: kept back until the call is settled
+};
+
+}  // namespace satgate::flow

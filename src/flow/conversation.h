@@ -1,0 +1,68 @@
+// A conversation is how one protocol takes part in an exchange: plain HTTP, an LLM API, an MCP tool
+// call. It knows how to say things; it decides nothing. exchange() asks it in a fixed order.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+#include "base/money.h"
+#include "contract/audit_event.h"
+#include "contract/call.h"
+#include "contract/fault.h"
+#include "contract/refusal.h"
+#include "net/task.h"
+
+namespace satgate::flow {
+
+// What a credential field held. Several different ones are an ambiguity and refused.
+struct Credential {
+  enum class Kind : uint8_t { none, token, foreign, ambiguous };
+  Kind kind = Kind::none;  // foreign: not ours to read, for example a provider's own key
+  std::string_view text;   // token: what token::Verifier reads
+};
+
+// What an allowed call is told, and may tell its client, before the answer has come.
+struct Passing {
+  Decision decision = Decision::allow;
+  std::optional<Money> price;         // the worst case
+  std::optional<Money> remaining;     // on the tightest account, with this call held
+  std::optional<Refusal> would_deny;  // observe
+  // LLM: what to write into the forwarded body; nothing: as the client wrote it.
+  std::optional<uint64_t> output_tokens;  // of one choice
+  bool clamped = false;                   // smaller than asked: say so
+};
+
+// How forwarding ended.
+struct Outcome {
+  std::optional<Fault> fault;  // no complete answer; `sent_upstream` decides about the money
+  std::optional<Usage> usage;  // LLM: reported, or a bound where it was not
+  bool usage_missing = false;  // `usage` is a bound: the upstream did not say
+  bool free = false;           // the upstream answered, and by its own rules charges nothing
+  int http_status = 0;         // what the client is told
+};
+
+// What was charged, for the end of the answer.
+struct Settled {
+  std::optional<Money> cost;
+  std::optional<Money> remaining;
+};
+
+class Conversation {
+ public:
+  virtual ~Conversation() = default;
+
+  virtual const Call& call() const = 0;
+  virtual Credential credential() const = 0;
+
+  // Sends the call upstream and hands the answer on, except for its end: whoever has the end
+  // knows that the call was settled and recorded.
+  virtual net::Task<Outcome> forward(const Passing& passing) = 0;
+  // The end of the answer, after settlement.
+  virtual net::Task<> complete(const Settled& settled) = 0;
+  // Instead of an answer, or of its end.
+  virtual net::Task<> refuse(const Denial& denial) = 0;
+  virtual net::Task<> fail(const Fault& fault) = 0;
+};
+
+}  // namespace satgate::flow

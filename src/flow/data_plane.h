@@ -1,0 +1,28 @@
+// The agents' listener: health, prices, MCP, LLM and HTTP routes of one loop.
+#pragma once
+
+#include <memory>
+
+#include "flow/mcp/endpoint.h"
+#include "flow/worker.h"
+#include "net/http_server.h"
+
+namespace satgate::flow {
+
+class DataPlane final : public net::Handler {
+ public:
+  DataPlane(Gateway& gateway, net::Loop& loop) : worker_(gateway, loop), mcp_(worker_) {}
+
+  net::Task<> handle(net::ServerExchange& http) override;
+
+ private:
+  net::Task<> handle_health(net::ServerExchange& http, bool readiness);
+  net::Task<> handle_prices(net::ServerExchange& http, const Settings& settings);
+  net::Task<> handle_route(net::ServerExchange& http, const Settings& settings, const Route& route,
+                           Call& call);
+
+  Worker worker_;
+  mcp::Endpoint mcp_;
+};
+
+}  // namespace satgate::flow

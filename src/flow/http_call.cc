@@ -1,0 +1,114 @@
+#include "flow/http_call.h"
+
+#include <algorithm>
+
+#include "flow/credential.h"
+#include "flow/respond.h"
+
+namespace satgate::flow {
+namespace {
+
+// The outcome of a call whose client or upstream broke off.
+Outcome broken(Fault fault) {
+  Outcome outcome;
+  outcome.http_status = fault.http_status;
+  outcome.fault = std::move(fault);
+  return outcome;
+}
+
+}  // namespace
+
+HttpCall::HttpCall(Worker& worker, const Settings& settings, net::ServerExchange& http,
+                   const Route& route, const Call& call)
+    : worker_(worker), settings_(settings), http_(http), route_(route), call_(call) {}
+
+Credential HttpCall::credential() const {
+  return find_credential(http_.request().fields);
+}
+
+net::Task<Outcome> HttpCall::forward(const Passing& passing) {
+  passing_ = passing;
+  const Upstream& upstream = settings_.upstreams[route_.upstream];
+  upstream_call_ = std::make_unique<net::ClientExchange>(worker_.pool, upstream.identity,
+                                                         client_options(settings_));
+  const net::CancelWhenGone guard(http_, *upstream_call_);
+  const std::string target = upstream_target(upstream, route_, call_);
+  write_upstream_head(*upstream_call_, http_.request(), upstream, target, {});
+  auto sent = co_await send_request(http_, *upstream_call_);
+  if (!sent) co_return broken(std::move(sent.error()));
+  auto head = co_await upstream_call_->read_head();
+  if (!head) co_return broken(std::move(head.error()));
+  head_ = *head;
+  const wire::BodyFraming framing = head_->framing;
+  const bool small = framing.is_empty() || (framing.kind == wire::BodyFraming::Kind::length &&
+                                            framing.bytes <= limits::stream_window_bytes);
+  std::optional<Fault> fault;
+  if (small) {
+    fault = co_await hold_body(*head_);
+  } else {
+    fault = co_await relay_body(*head_);
+  }
+  if (fault) {
+    // Whoever broke it off, the request had left by now.
+    fault->sent_upstream = true;
+    co_return broken(std::move(*fault));
+  }
+  Outcome outcome;
+  outcome.http_status = head_->status;
+  co_return outcome;
+}
+
+net::Task<std::optional<Fault>> HttpCall::hold_body(const wire::ResponseHead& head) {
+  if (head.framing.is_empty()) co_return std::nullopt;
+  auto body = co_await upstream_call_->read_all(limits::stream_window_bytes);
+  if (!body) co_return std::move(body.error());
+  body_ = *body;
+  co_return std::nullopt;
+}
+
+// Large or endless answers go on as they come. What ends them is kept back: the last piece of a
+// known length, the final chunk otherwise.
+net::Task<std::optional<Fault>> HttpCall::relay_body(const wire::ResponseHead& head) {
+  wire::HeadWriter& writer = write_client_head(http_, head);
+  write_call_fields(writer, call_, passing_, {}, settings_.currency);
+  const bool has_length = head.framing.kind == wire::BodyFraming::Kind::length;
+  const wire::BodyFraming framing = has_length ? head.framing : wire::BodyFraming::chunked();
+  auto started = co_await http_.start(framing);
+  if (!started) co_return std::move(started.error());
+  uint64_t left = head.framing.bytes;
+  while (true) {
+    auto piece = co_await upstream_call_->read_some();
+    if (!piece) co_return std::move(piece.error());
+    if (piece->empty()) co_return std::nullopt;
+    if (has_length) {
+      left -= std::min<uint64_t>(left, piece->size());
+      if (left == 0) {
+        body_ = *piece;
+        co_return std::nullopt;
+      }
+    }
+    auto written = co_await http_.write(*piece);
+    if (!written) co_return std::move(written.error());
+  }
+}
+
+net::Task<> HttpCall::complete(const Settled& settled) {
+  if (http_.response_started()) {
+    (void)co_await http_.finish(body_);
+    co_return;
+  }
+  wire::HeadWriter& writer = write_client_head(http_, *head_);
+  write_call_fields(writer, call_, passing_, settled, settings_.currency);
+  if (head_->described_length) writer.describe_length(*head_->described_length);
+  (void)co_await http_.send(body_);
+}
+
+net::Task<> HttpCall::refuse(const Denial& denial) {
+  co_await respond_denial(http_, call_, denial, settings_);
+}
+
+net::Task<> HttpCall::fail(const Fault& fault) {
+  co_await respond_fault(http_, call_, fault);
+}
+
+}  // namespace satgate::flow

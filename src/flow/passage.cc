@@ -1,0 +1,191 @@
+#include "flow/passage.h"
+
+#include <fmt/format.h>
+
+#include "flow/refusal_text.h"
+#include "token/verifier.h"
+
+namespace satgate::flow {
+
+Passage::Passage(Worker& worker, const Conversation& conversation)
+    : worker_(worker),
+      settings_(worker.settings()),
+      conversation_(conversation),
+      call_(conversation.call()) {}
+
+Passage::Passage(Worker& worker, Conversation& conversation)
+    : Passage(worker, std::as_const(conversation)) {
+  answering_ = &conversation;
+}
+
+Passage::~Passage() {
+  if (forwarding_) --worker_.gateway.metrics.in_flight;
+}
+
+std::string_view Passage::token_name() const {
+  return record_ ? std::string_view(record_->name) : std::string_view("anonymous");
+}
+
+// The first refusal is the one that counts; observe may go on and meet others.
+void Passage::deny(Refusal refusal, std::string message) {
+  if (denial_) return;
+  denial_.emplace();
+  denial_->refusal = refusal;
+  denial_->message = std::move(message);
+}
+
+void Passage::deny_unavailable(const std::string& reason) {
+  deny(Refusal::ledger_unavailable,
+       fmt::format("{} ({})", refusal_text(Refusal::ledger_unavailable, call_), reason));
+}
+
+void Passage::identify() {
+  Credential credential = conversation_.credential();
+  if (credential.kind == Credential::Kind::none) {
+    if (const std::string& text = worker_.anonymous_credential(); !text.empty()) {
+      credential = {Credential::Kind::token, text};
+    }
+  }
+  switch (credential.kind) {
+    case Credential::Kind::token:
+      break;
+    case Credential::Kind::none:
+    case Credential::Kind::foreign: {
+      // Observe needs no token: agents keep their own keys (Law 1.5, CONTRACT.md).
+      if (observing()) return;
+      const bool none = credential.kind == Credential::Kind::none;
+      const Refusal refusal = none ? Refusal::token_missing : Refusal::token_malformed;
+      return deny(refusal, refusal_text(refusal, call_));
+    }
+    case Credential::Kind::ambiguous:
+      return deny(Refusal::token_malformed,
+                  "The request carries more than one credential; send exactly one.");
+  }
+  auto verified = worker_.verifier.verify(credential.text);
+  if (!verified) return deny(verified.error(), refusal_text(verified.error(), call_));
+  store::Directory& directory = worker_.gateway.bank.directory();
+  record_ = directory.token(verified->token());
+  // A token of this key without a record was never minted by this gateway's `token create`.
+  if (!record_) {
+    return deny(Refusal::token_invalid, refusal_text(Refusal::token_invalid, call_));
+  }
+  token_.emplace(std::move(*verified));
+  const auto token_revoked = [&](const TokenId&) { return record_->revoked; };
+  const auto point_revoked = [&](const AccountId& point) { return directory.is_revoked(point); };
+  if (auto refusal = token::judge_revocation(*token_, token_revoked, point_revoked)) {
+    return deny(*refusal, refusal_text(*refusal, call_));
+  }
+  if (auto refusal = token::judge_time(*token_, call_.at)) {
+    return deny(*refusal, refusal_text(*refusal, call_));
+  }
+}
+
+void Passage::authorize() {
+  if (stopped() || !token_) return;
+  if (auto refusal = token::permits(*token_, call_, settings_->audiences)) {
+    deny(*refusal, refusal_text(*refusal, call_));
+  }
+}
+
+void Passage::price() {
+  if (refused()) return;
+  auto quote = settings_->tariff->quote(call_, token_name());
+  if (!quote) return deny(quote.error(), refusal_text(quote.error(), call_));
+  quote_.emplace(std::move(*quote));
+  if (!call_.output_tokens_max && quote_->is_per_token() && call_.choices > 0) {
+    passing_.output_tokens = quote_->output_tokens_bound() / call_.choices;
+  }
+}
+
+bool Passage::add_token_accounts() {
+  const TokenChain& chain = token_->chain();
+  if (!path_.add({token_account(record_->id), AccountKind::token,
+                  effective_limits(*record_, call_.at), record_->name})) {
+    return false;
+  }
+  for (const LineageAccount& account : chain.accounts) {
+    const AccountKind kind = account.is_rate ? AccountKind::rate : AccountKind::lineage;
+    if (!path_.add({account.account, kind, account.limits, account.label})) return false;
+  }
+  return true;
+}
+
+bool Passage::add_budget_accounts() {
+  const store::Directory& directory = worker_.gateway.bank.directory();
+  std::string_view name = record_->budget;
+  while (!name.empty()) {
+    auto budget = directory.budget(name);
+    // A budget that a token names and nobody declares any more: its cap is unknown.
+    if (!budget) return false;
+    budgets_.push_back(std::move(budget));
+    const BudgetRecord& record = *budgets_.back();
+    if (!path_.add(
+            {budget_account(record.name), AccountKind::budget, record.limits, record.name})) {
+      return false;
+    }
+    name = record.parent;
+  }
+  return true;
+}
+
+void Passage::note_lineage() {
+  const TokenChain& chain = token_->chain();
+  store::Directory& directory = worker_.gateway.bank.directory();
+  std::string_view holder;
+  for (size_t i = 0; i < chain.caveats.size() && i + 1 < chain.points.size(); ++i) {
+    const Caveat& caveat = chain.caveats[i];
+    if (caveat.key == CaveatKey::holder) holder = caveat.items.front();
+    if (i < record_->caveats.size()) continue;  // minted with the root: nobody attenuated here
+    const store::SeenPoint point{chain.points[i + 1], chain.points[i], chain.token,
+                                 std::string(holder), caveat.text,     call_.at};
+    if (!directory.note_point(point)) continue;
+    AuditEvent seen = event();
+    seen.kind = EventKind::attenuate;
+    seen.call.reset();
+    seen.decision.reset();
+    seen.refusal.reset();
+    seen.quote.reset();
+    seen.detail = caveat.text;
+    if (auto written = worker_.gateway.bank.record(seen); !written) {
+      return deny_unavailable(written.error().reason);
+    }
+  }
+}
+
+void Passage::trace() {
+  if (stopped()) return;
+  bool fits = !token_ || add_token_accounts();
+  fits = fits && settings_->tariff->add_accounts(path_, call_, token_name());
+  fits = fits && (!record_ || add_budget_accounts());
+  if (!fits) return deny(Refusal::depth_exceeded, refusal_text(Refusal::depth_exceeded, call_));
+  if (token_) note_lineage();
+}
+
+void Passage::record_refusal() {
+  AuditEvent written = event();
+  written.decision = Decision::deny;
+  written.http_status = http_status(denial_->refusal);
+  worker_.gateway.metrics.count(Decision::deny);
+  worker_.gateway.metrics.count(denial_->refusal);
+  add_alternative();
+  // A refusal that cannot be written is still a refusal; the bank is closed from here on.
+  (void)worker_.gateway.bank.record(written);
+}
+
+net::Task<> Passage::refuse() {
+  co_await answering_->refuse(*denial_);
+}
+
+net::Task<> Passage::forward() {
+  forwarding_ = true;
+  ++worker_.gateway.metrics.in_flight;
+  passing_.decision = denial_ ? Decision::would_deny : Decision::allow;
+  if (denial_) passing_.would_deny = denial_->refusal;
+  if (quote_) passing_.price = quote_->worst();
+  if (reservation_ && reservation_->remaining() != Money::max()) {
+    passing_.remaining = reservation_->remaining();
+  }
+  outcome_ = co_await answering_->forward(passing_);
+}
+
+}  // namespace satgate::flow

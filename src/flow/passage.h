@@ -1,0 +1,90 @@
+// A Passage is one call on its way through the rooms: it gathers what each room earned. A step
+// after a refusal does nothing, except that observe goes on (Law 1.5) and remembers what it would
+// have refused. exchange.cc fixes the order of the steps.
+#pragma once
+
+#include <array>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "contract/path.h"
+#include "contract/quote.h"
+#include "contract/records.h"
+#include "contract/reservation.h"
+#include "contract/verified_token.h"
+#include "flow/conversation.h"
+#include "flow/worker.h"
+
+namespace satgate::flow {
+
+class Passage {
+ public:
+  Passage(Worker& worker, Conversation& conversation);
+  // Without a conversation to answer in: judge_credential().
+  Passage(Worker& worker, const Conversation& conversation);
+  ~Passage();
+  Passage(const Passage&) = delete;
+  Passage& operator=(const Passage&) = delete;
+
+  void identify();
+  void authorize();
+  void price();
+  void trace();
+  net::Task<> hold();
+  void record_refusal();
+  net::Task<> refuse();
+  net::Task<> forward();
+  void settle();
+  net::Task<> answer();
+
+  // Refused in control. In observe nothing is ever refused.
+  bool refused() const { return denial_.has_value() && !observing(); }
+  const std::optional<Denial>& denial() const { return denial_; }
+
+ private:
+  bool observing() const { return call_.mode == Mode::observe; }
+  bool stopped() const { return denial_.has_value(); }
+  void deny(Refusal refusal, std::string message);
+  void deny_misfit(const ledger::Misfit& misfit);
+  void deny_unavailable(const std::string& reason);
+  void add_alternative();
+
+  void note_lineage();
+  bool add_token_accounts();
+  bool add_budget_accounts();
+  std::string_view token_name() const;
+
+  net::Task<> hold_quote();
+  net::Task<bool> durable();
+  bool clamp();
+
+  void settle_held();
+  void settle_unheld();
+  AuditEvent event();
+  std::optional<Money> cost_of_outcome() const;
+  void count_outcome();
+
+  Worker& worker_;
+  std::shared_ptr<const Settings> settings_;
+  const Conversation& conversation_;
+  Conversation* answering_ = nullptr;
+  const Call& call_;
+
+  std::optional<Denial> denial_;
+  std::optional<VerifiedToken> token_;
+  std::shared_ptr<const TokenRecord> record_;
+  std::vector<std::shared_ptr<const BudgetRecord>> budgets_;
+  std::optional<Quote> quote_;
+  Path path_;
+  std::optional<Reservation> reservation_;
+  Passing passing_;
+  Outcome outcome_;
+  Settled settled_;
+  std::optional<Fault> broken_;  // the record could not be written: the answer must not end well
+  bool forwarding_ = false;
+  uint64_t clamped_output_ = 0;
+};
+
+}  // namespace satgate::flow

@@ -1,0 +1,273 @@
+// The steps of a Passage that move money: holding the quote, and the one place where it ends.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "flow/passage.h"
+#include "flow/refusal_text.h"
+#include "token/verifier.h"
+
+namespace satgate::flow {
+namespace {
+
+// Below this an answer is of no use; refuse instead of clamping further.
+constexpr uint64_t kOutputTokensFloor = 16;
+
+// How often a call waits for leases before it is told that the ledger does not keep up.
+constexpr int kLeaseRounds = 8;
+
+constexpr int64_t kRetryAfterSecondsMax = 60;
+
+std::optional<int64_t> seconds_until(std::optional<Time> then, Time now) {
+  if (!then || *then <= now) return std::nullopt;
+  const int64_t seconds = (then->unix_ns - now.unix_ns + kNanoPerSecond - 1) / kNanoPerSecond;
+  if (seconds > kRetryAfterSecondsMax) return std::nullopt;
+  return seconds;
+}
+
+Fault unwritten(const Outcome& outcome) {
+  Fault fault;
+  fault.source = Fault::Source::gateway;
+  fault.sent_upstream = !outcome.fault || outcome.fault->sent_upstream;
+  fault.http_status = 503;
+  fault.message = "The record of this call could not be written.";
+  return fault;
+}
+
+bool clamp_can_help(Refusal refusal) {
+  return refusal == Refusal::request_exceeds_budget || refusal == Refusal::budget_exhausted ||
+         refusal == Refusal::budget_exceeded;
+}
+
+}  // namespace
+
+void Passage::deny_misfit(const ledger::Misfit& misfit) {
+  if (denial_) return;
+  deny(misfit.refusal, misfit_text(misfit, path_.entries()[misfit.entry]));
+  denial_->limit = misfit.limit;
+  denial_->spent = misfit.spent;
+  denial_->resets_at = misfit.resets_at;
+  if (misfit.refusal == Refusal::rate_limited) {
+    denial_->retry_after_seconds = seconds_until(misfit.resets_at, call_.at);
+    return;
+  }
+  denial_->remaining = misfit.remaining;
+  denial_->required = misfit.required;
+  if (misfit.refusal == Refusal::budget_in_flight) denial_->retry_after_seconds = 1;
+}
+
+net::Task<> Passage::hold() {
+  if (stopped() || !quote_) co_return;
+  if (token_) {
+    const std::optional<Money> most = token::call_max(*token_);
+    if (most && quote_->worst() > *most && !clamp()) {
+      deny(Refusal::request_exceeds_budget,
+           fmt::format("This call costs up to {} credits; the token allows {} a call",
+                       format_credits(quote_->worst()), format_credits(*most)));
+      denial_->limit = *most;
+      denial_->required = quote_->worst();
+      co_return;
+    }
+  }
+  co_await hold_quote();
+  if (denial_ && clamp_can_help(denial_->refusal) && clamp()) {
+    denial_.reset();
+    co_await hold_quote();
+  }
+}
+
+net::Task<> Passage::hold_quote() {
+  store::Bank& bank = worker_.gateway.bank;
+  for (int round = 0; round < kLeaseRounds; ++round) {
+    auto held = bank.reserve(path_, quote_->worst(), call_.at);
+    if (held) {
+      reservation_.emplace(std::move(*held));
+      const bool on_disk = co_await durable();
+      if (!on_disk) deny_unavailable("the hold did not reach the disk");
+      co_return;
+    }
+    if (const auto* misfit = std::get_if<ledger::Misfit>(&held.error())) {
+      deny_misfit(*misfit);
+      co_return;
+    }
+    if (const auto* down = std::get_if<store::Unavailable>(&held.error())) {
+      deny_unavailable(down->reason);
+      co_return;
+    }
+    const auto& shortage = std::get<ledger::LeaseShortage>(held.error());
+    auto extend = [&bank, &shortage](net::Completion<bool> done) {
+      bank.extend_leases(shortage, [done](bool granted) { done(granted); });
+    };
+    const bool granted = co_await net::await_callback<bool>(std::move(extend));
+    if (!granted) break;
+  }
+  deny_unavailable("no lease could be committed");
+}
+
+// Strict durability: waits until everything written so far is on disk.
+net::Task<bool> Passage::durable() {
+  if (!settings_->strict_durability) co_return true;
+  store::Bank& bank = worker_.gateway.bank;
+  auto wait = [&bank](net::Completion<bool> done) {
+    bank.when_durable([done](bool on_disk) { done(on_disk); });
+  };
+  const bool on_disk = co_await net::await_callback<bool>(std::move(wait));
+  co_return on_disk;
+}
+
+net::Task<> Passage::answer() {
+  if (!broken_) {
+    const bool on_disk = co_await durable();
+    if (!on_disk) broken_ = unwritten(outcome_);
+  }
+  if (broken_) {
+    co_await answering_->fail(*broken_);
+  } else if (outcome_.fault) {
+    co_await answering_->fail(*outcome_.fault);
+  } else {
+    co_await answering_->complete(settled_);
+  }
+}
+
+// Lowers the output bound to what is affordable (Law 1.2). True: quote_ and passing_ now say less,
+// and the forwarded body will. The reservation is never shrunk below what the request can cost.
+bool Passage::clamp() {
+  if (!quote_->is_per_token()) return false;
+  Money headroom = worker_.gateway.bank.headroom(path_, call_.at);
+  if (token_) headroom = min(headroom, token::call_max(*token_).value_or(Money::max()));
+  const auto tokens = settings_->tariff->affordable_output(*quote_, headroom, call_.choices);
+  if (!tokens) return false;
+  const uint64_t asked = quote_->output_tokens_bound() / std::max<uint32_t>(1, call_.choices);
+  if (*tokens >= asked || *tokens < std::min(asked, kOutputTokensFloor)) return false;
+  quote_ = settings_->tariff->requote_with_output(*quote_, *tokens * call_.choices);
+  passing_.output_tokens = *tokens;
+  passing_.clamped = true;
+  clamped_output_ = *tokens;
+  return true;
+}
+
+std::optional<Money> Passage::cost_of_outcome() const {
+  if (outcome_.free) return Money();
+  if (!quote_) return std::nullopt;
+  if (outcome_.usage) return settings_->tariff->cost(*quote_, *outcome_.usage);
+  return quote_->worst();
+}
+
+AuditEvent Passage::event() {
+  AuditEvent e;
+  e.time = call_.at;
+  e.subject = token_name();
+  if (record_) {
+    e.token = record_->id;
+    e.budget = record_->budget;
+    for (const auto& [name, value] : record_->labels)
+      e.labels.push_back({name, value});
+  }
+  if (token_) {
+    for (const std::string& holder : token_->chain().holders)
+      e.holders.push_back(holder);
+    for (const auto& [name, value] : token::labels(*token_))
+      e.labels.push_back({name, value});
+  }
+  for (const auto& [name, value] : settings_->labels) {
+    const bool set = std::ranges::any_of(e.labels, [&](const Label& l) { return l.name == name; });
+    if (!set) e.labels.push_back({name, value});
+  }
+  e.call = call_;
+  if (quote_) e.quote = quote_->worst();
+  if (denial_) e.refusal = denial_->refusal;
+  e.clamped_output_tokens = clamped_output_;
+  return e;
+}
+
+void Passage::settle_held() {
+  store::Bank& bank = worker_.gateway.bank;
+  AuditEvent written = event();
+  written.decision = Decision::allow;
+  written.usage = outcome_.usage;
+  written.usage_missing = outcome_.usage_missing;
+  written.http_status = outcome_.fault ? outcome_.fault->http_status : outcome_.http_status;
+  if (outcome_.fault) written.detail = outcome_.fault->message;
+  const bool unsent = outcome_.fault && !outcome_.fault->sent_upstream;
+  const bool unknown = outcome_.fault && !outcome_.usage && !outcome_.free;
+  auto receipt = unsent    ? bank.release(std::move(*reservation_), written)
+                 : unknown ? bank.forfeit(std::move(*reservation_), written)
+                           : bank.settle(std::move(*reservation_), *cost_of_outcome(), written);
+  reservation_.reset();
+  if (!receipt) {
+    broken_ = unwritten(outcome_);
+    return;
+  }
+  settled_.cost = receipt->cost();
+  if (receipt->remaining() != Money::max()) settled_.remaining = receipt->remaining();
+  worker_.gateway.metrics.spent_nano += receipt->cost().nano();
+  if (receipt->overrun()) ++worker_.gateway.metrics.overruns;
+}
+
+// Observe, for a call that would have been refused: nothing is held, the cost is recorded.
+void Passage::settle_unheld() {
+  AuditEvent written = event();
+  written.decision = Decision::would_deny;
+  written.usage = outcome_.usage;
+  written.usage_missing = outcome_.usage_missing;
+  written.http_status = outcome_.fault ? outcome_.fault->http_status : outcome_.http_status;
+  const bool unsent = outcome_.fault && !outcome_.fault->sent_upstream;
+  written.cost = unsent ? std::optional(Money()) : cost_of_outcome();
+  settled_.cost = written.cost;
+  if (denial_) worker_.gateway.metrics.count(denial_->refusal);
+  // Observe blocks nothing, not even when the record is broken; /readyz and metrics tell.
+  (void)worker_.gateway.bank.record(written);
+}
+
+void Passage::settle() {
+  if (reservation_) {
+    settle_held();
+  } else {
+    settle_unheld();
+  }
+  count_outcome();
+}
+
+void Passage::count_outcome() {
+  Metrics& metrics = worker_.gateway.metrics;
+  metrics.count(passing_.decision);
+  if (outcome_.usage_missing) ++metrics.usage_missing;
+  if (!outcome_.fault) return;
+  switch (outcome_.fault->source) {
+    case Fault::Source::client:
+      ++metrics.faults_client;
+      return;
+    case Fault::Source::upstream:
+      ++metrics.faults_upstream;
+      return;
+    case Fault::Source::gateway:
+      ++metrics.faults_gateway;
+      return;
+  }
+}
+
+// The cheapest thing of the same kind that this token may do and can pay for right now.
+void Passage::add_alternative() {
+  if (!quote_ || !denial_->required) return;
+  const Money headroom = worker_.gateway.bank.headroom(path_, call_.at);
+  for (const tariff::Offer& offer : settings_->tariff->alternatives(call_, *quote_, token_name())) {
+    if (offer.cost > headroom) return;  // cheapest first: nothing further fits
+    Call other = call_;
+    switch (offer.kind) {
+      case Alternative::Kind::tool:
+        other.tool = other.listed_tool = offer.name;
+        break;
+      case Alternative::Kind::endpoint:
+        other.endpoint = offer.name;
+        break;
+      case Alternative::Kind::model:
+        other.model = offer.name;
+        break;
+    }
+    if (token_ && token::permits(*token_, other, settings_->audiences)) continue;
+    denial_->cheapest_alternative = Alternative{offer.kind, std::string(offer.name), offer.cost};
+    return;
+  }
+}
+
+}  // namespace satgate::flow

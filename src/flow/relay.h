@@ -1,0 +1,40 @@
+// Passing one HTTP call on: which fields travel, how the upstream's answer is handed to the client
+// piece by piece, and what is kept back until the call is settled.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "contract/call.h"
+#include "flow/conversation.h"
+#include "flow/settings.h"
+#include "net/http_client.h"
+#include "net/http_server.h"
+
+namespace satgate::flow {
+
+// The path and query for the upstream: base path + endpoint without the route's prefix.
+std::string upstream_target(const Upstream& upstream, const Route& route, const Call& call);
+
+struct RelayOptions {
+  bool plain_text = false;  // ask for no content coding, because the answer must be read
+};
+
+// Begins the upstream request: the client's fields without credentials and hop-by-hop ones, then
+// the upstream's own credential and fields.
+void write_upstream_head(net::ClientExchange& upstream_call, const wire::RequestHead& from,
+                         const Upstream& upstream, const std::string& target,
+                         const RelayOptions& options);
+
+// Begins the response to the client from the upstream's.
+wire::HeadWriter& write_client_head(net::ServerExchange& http, const wire::ResponseHead& from);
+
+// Sends the request with its body, whole or piece by piece. A Fault of the client side (its body
+// was bad or cut) says so.
+net::Task<std::expected<void, Fault>> send_request(net::ServerExchange& http,
+                                                   net::ClientExchange& upstream_call);
+
+net::ClientOptions client_options(const Settings& settings);
+
+}  // namespace satgate::flow

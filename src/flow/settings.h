@@ -1,0 +1,87 @@
+// Settings: the frozen config as the gateway uses it. Room app/ parses and validates a file into
+// one of these; a reload makes a new one and swaps it in, and calls under way keep the old one.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/limits.h"
+#include "base/money.h"
+#include "contract/mode.h"
+#include "contract/records.h"
+#include "dialect/mcp/reply.h"
+#include "flow/mcp/hub.h"
+#include "net/upstream.h"
+#include "tariff/tariff.h"
+
+namespace satgate::flow {
+
+enum class UpstreamKind : uint8_t { http, openai, anthropic };
+
+// upstreams.NAME
+struct Upstream {
+  std::string name;
+  UpstreamKind kind = UpstreamKind::http;
+  net::UpstreamIdentity identity;
+  std::string base_path;  // "/v1" of "https://api.openai.com/v1"
+  // Injected: a field name and its value. An empty name: none. Never logged.
+  std::pair<std::string, std::string> credential;
+  bool passthrough = false;  // the agent's own credential goes through (observe only)
+  std::optional<Mode> mode;
+  std::vector<std::pair<std::string, std::string>> headers;  // added to every request
+};
+
+// routes[], and the routes that an upstream of kind openai brings along.
+struct Route {
+  std::string name;
+  std::string path;                  // pattern over the normalised path, `*` matches any run
+  std::vector<std::string> methods;  // empty: any
+  size_t upstream = 0;               // index into Settings::upstreams
+  Mode mode = Mode::control;
+  Protocol protocol = Protocol::http;
+  std::string strip_prefix;  // taken off the path before it is forwarded
+};
+
+struct Listener {
+  std::string address = "127.0.0.1:8000";
+  std::string tls_certificate;  // PEM files; both or none
+  std::string tls_key;
+};
+
+struct Settings {
+  Listener server;
+  Listener admin{.address = "127.0.0.1:9090", .tls_certificate = {}, .tls_key = {}};
+  std::string anonymous;               // token name that requests without a credential act under
+  std::vector<std::string> audiences;  // what this gateway answers to; empty: anything
+  size_t threads = 0;                  // event loops; 0: one a core
+  Currency currency;
+  Mode mode = Mode::control;  // where nothing nearer says otherwise
+  std::vector<Upstream> upstreams;
+  std::vector<Route> routes;  // first match wins
+  std::vector<mcp::ServerConfig> mcp_servers;
+  std::vector<std::pair<std::string, Mode>> mcp_modes;  // of servers that differ from `mode`
+  dialect::mcp::PrefixMode mcp_prefix = dialect::mcp::PrefixMode::collision;
+  dialect::mcp::DenialStyle mcp_denial = dialect::mcp::DenialStyle::result;
+  std::optional<int> window_status;   // denials.windowStatus: 402 or 429 for budget_exceeded
+  std::vector<BudgetRecord> budgets;  // declared in the config, which owns their limits
+  std::vector<std::pair<std::string, std::string>> labels;  // on every event
+  bool strict_durability = false;                           // audit.durability: strict
+  size_t body_bytes_max = limits::body_bytes_max;
+  int64_t upstream_seconds_max = limits::upstream_seconds_max;
+  int64_t connect_seconds_max = limits::connect_seconds_max;
+  int64_t drain_seconds_max = limits::drain_seconds_max;
+  std::shared_ptr<const tariff::Tariff> tariff;
+
+  Mode mcp_mode(std::string_view server_name) const {
+    for (const auto& [name, server_mode] : mcp_modes) {
+      if (name == server_name) return server_mode;
+    }
+    return mode;
+  }
+};
+
+}  // namespace satgate::flow

@@ -1,0 +1,42 @@
+// What one loop owns: its verifier with the cache of proven tokens, its upstream connections, its
+// readers' buffers, and snapshots of what the gateway shares.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "dialect/mcp/raw_json.h"
+#include "dialect/openai/chat.h"
+#include "flow/gateway.h"
+#include "net/http_client.h"
+#include "token/verifier.h"
+
+namespace satgate::flow {
+
+class Worker {
+ public:
+  Worker(Gateway& shared, net::Loop& loop);
+
+  Gateway& gateway;
+  net::UpstreamPool pool;
+  token::Verifier verifier;
+
+  // The settings now in force; hold the pointer for as long as views into them are used.
+  const std::shared_ptr<const Settings>& settings();
+
+  // The text of a token that requests without a credential act under; empty: there is none.
+  // `server.anonymous` names it; it is made anew from its record, which holds no secret.
+  const std::string& anonymous_credential();
+
+ private:
+  void refresh();
+
+  uint64_t generation_ = 0;
+  std::shared_ptr<const Settings> settings_;
+  std::shared_ptr<const token::Keyring> keyring_;
+  std::shared_ptr<const TokenRecord> anonymous_record_;
+  std::string anonymous_;
+};
+
+}  // namespace satgate::flow
