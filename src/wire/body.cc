@@ -139,9 +139,10 @@ ParseError ChunkDecoder::trailer_name_byte(char byte) {
     return ParseError::none;
   }
   if (state_ != State::trailer_name || byte != ':') return ParseError::bad_trailer;
-  // RFC 9110 6.5.1: fields for framing and routing are never trailers.
+  // RFC 9110 6.5.1: fields for framing, routing and the connection are never trailers.
   const std::string_view name(trailer_name_.data(), trailer_name_bytes_);
-  for (const std::string_view banned : {"content-length", "transfer-encoding", "host"}) {
+  for (const std::string_view banned : {"content-length", "transfer-encoding", "host", "connection",
+                                        "proxy-connection", "upgrade"}) {
     if (equals_ignore_case(name, banned)) return ParseError::bad_trailer;
   }
   state_ = State::trailer_value;

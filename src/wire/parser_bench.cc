@@ -16,15 +16,16 @@ namespace {
 std::atomic<int64_t> allocations = 0;
 }
 
-void* operator new(size_t size) {
+// Not inlined: g++ would otherwise see free() beside operator new and warn of a mismatch.
+[[gnu::noinline]] void* operator new(size_t size) {
   allocations.fetch_add(1, std::memory_order_relaxed);
   if (void* memory = std::malloc(size)) return memory;
   throw std::bad_alloc();
 }
-void operator delete(void* memory) noexcept {
+[[gnu::noinline]] void operator delete(void* memory) noexcept {
   std::free(memory);
 }
-void operator delete(void* memory, size_t) noexcept {
+[[gnu::noinline]] void operator delete(void* memory, size_t) noexcept {
   std::free(memory);
 }
 

@@ -125,7 +125,8 @@ TEST(NormalisePath, Table) {
   };
   for (const auto& [path, expected] : rows) {
     EXPECT_EQ(normal(path), expected) << path;
-    if (expected.starts_with('/')) EXPECT_EQ(normal(expected), expected) << "not idempotent";
+    if (!expected.starts_with('/')) continue;
+    EXPECT_EQ(normal(expected), expected) << "not idempotent";
   }
 }
 
