@@ -270,6 +270,25 @@ Result<void> append_params(std::string& out, std::string_view params, const Para
   return {};
 }
 
+Result<std::string_view> read_progress_token(std::string_view params, RawJson& json) {
+  TRY_ASSIGN(const auto members, json.members(params));
+  const std::string_view token = member(members, "progressToken");
+  if (!is_id(token)) return fail("no progressToken");
+  return token;
+}
+
+Result<void> append_progress_params(std::string& out, std::string_view params,
+                                    std::string_view token, RawJson& json) {
+  TRY_ASSIGN(const auto members, json.members(params));
+  JsonOut object(out);
+  object.object();
+  for (const RawMember& m : members) {
+    object.key(m.key).raw(m.key == "progressToken" ? token : m.value);
+  }
+  object.end();
+  return {};
+}
+
 void append_request(std::string& out, std::string_view id, std::string_view method,
                     std::string_view params) {
   append_envelope(out, id);

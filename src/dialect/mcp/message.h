@@ -113,6 +113,11 @@ struct ParamsRewrite {
 Result<void> append_params(std::string& out, std::string_view params, const ParamsRewrite& rewrite,
                            RawJson& json);
 
+// notifications/progress: the token it is about, raw; and its params with another token instead.
+Result<std::string_view> read_progress_token(std::string_view params, RawJson& json);
+Result<void> append_progress_params(std::string& out, std::string_view params,
+                                    std::string_view token, RawJson& json);
+
 // Messages. `id` is raw; params, result and error are raw or empty. Appended without a line break.
 void append_request(std::string& out, std::string_view id, std::string_view method,
                     std::string_view params);

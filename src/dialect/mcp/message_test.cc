@@ -173,6 +173,16 @@ TEST(Params, AreRewrittenAroundTheRawParts) {
   EXPECT_EQ(out, R"({"_meta":{"k":1}})");
 }
 
+TEST(Params, ProgressGetsTheClientsTokenBack) {
+  RawJson json;
+  std::string out;
+  const std::string_view params = R"({"progressToken":42,"progress":1.50,"total":3})";
+  EXPECT_EQ(read_progress_token(params, json).value(), "42");
+  ASSERT_TRUE(append_progress_params(out, params, R"("abc")", json));
+  EXPECT_EQ(out, R"({"progressToken":"abc","progress":1.50,"total":3})");
+  EXPECT_FALSE(read_progress_token(R"({"progress":1})", json));
+}
+
 TEST(Message, WritersMakeWhatReadersTake) {
   RawJson json;
   std::string out;

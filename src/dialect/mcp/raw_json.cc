@@ -119,8 +119,11 @@ bool check_value(ondemand::value value, size_t depth) {
       bool truth = false;
       return !value.get_bool().get(truth);
     }
-    case ondemand::json_type::null:
-      return trim_blanks(value.raw_json_token()) == "null" && value.is_null();
+    case ondemand::json_type::null: {
+      bool null = false;
+      if (trim_blanks(value.raw_json_token()) != "null") return false;
+      return !value.is_null().get(null) && null;
+    }
   }
   return false;
 }

@@ -32,6 +32,7 @@ TEST(RawJson, ChecksEveryTokenAndNothingButJsonPasses) {
       {R"({"a":tru})", false},
       {R"({"a":truex})", false},
       {R"({"a":nul})", false},
+      {R"([{"a":null)", false},
       {R"({"a":nulll})", false},
       {R"({"a":NaN})", false},
       {R"({"a":01})", false},

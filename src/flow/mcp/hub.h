@@ -13,9 +13,9 @@
 // calls a Fault, keeps its tools listed (they come back after a restart), and never delays the
 // others.
 //
-// Fault.sent_upstream is exact: false only when no byte of the call can have reached the server.
-// Then Fault.retry says whether the same call may be sent again. The hub itself repeats a call only
-// when the server has said that it did not run it (404 for a session it no longer knows).
+// Fault.sent_upstream is exact: false only when no byte of the call can have reached the server, or
+// when the server has said that it did not run it because it no longer knew the session (404). In
+// that case alone the hub repeats a call by itself, once, after a new handshake.
 #pragma once
 
 #include <chrono>
@@ -42,7 +42,7 @@ struct StdioCommand {
   std::vector<std::pair<std::string, std::string>> env;  // on top of a minimal environment
 };
 
-struct HttpServer {
+struct HttpUpstream {
   std::string url;  // "https://mcp.internal/github-read"
   // Sent with every request: the upstream's own credential, never the agent's.
   std::vector<std::pair<std::string, std::string>> headers;
@@ -51,7 +51,7 @@ struct HttpServer {
 
 struct ServerConfig {
   std::string name;  // the key under mcpServers
-  std::variant<StdioCommand, HttpServer> transport;
+  std::variant<StdioCommand, HttpUpstream> transport;
   std::optional<std::string> prefix;
   std::chrono::milliseconds timeout{60'000};  // of one call, from sending to its response
 };
@@ -130,6 +130,8 @@ class Hub {
 
  private:
   struct State;
+  static net::Task<void> stop_one(std::shared_ptr<Upstream> upstream, std::shared_ptr<size_t> left,
+                                  std::shared_ptr<net::Event> all);
   std::shared_ptr<State> state_;
 };
 
