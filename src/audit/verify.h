@@ -8,7 +8,8 @@
 // It finds every changed, removed, added, repeated or reordered line up to the last checkpoint.
 // After that the hashes still bind the lines to each other, but whoever can edit the file can redo
 // them: `signed_seq` says how far the proof reaches. That the end was cut off after a checkpoint
-// shows only against a number known from elsewhere: `require_seq`.
+// shows only against a number known from elsewhere: `require_seq`. A record without any checkpoint
+// proves nothing and is not ok, so an export should end with one.
 #pragma once
 
 #include <cstdint>
