@@ -31,6 +31,7 @@
 namespace satgate::store {
 
 class Directory;
+struct BankHooks;  // bank_hooks.h: what tests replace
 
 enum class Durability : uint8_t { normal, strict };
 
@@ -60,6 +61,8 @@ class Bank {
   // Locks the data directory (a second gateway on it is refused by name), recovers, and starts the
   // keeper. A damaged journal is an error that names file, record and offset; nothing is guessed.
   static Result<std::unique_ptr<Bank>> open(const BankOptions& options, const Clock& clock);
+  static Result<std::unique_ptr<Bank>> open(const BankOptions& options, const Clock& clock,
+                                            const BankHooks& hooks);
   ~Bank();  // closes cleanly: leases returned, journal synced, checkpoint written
 
   const RecoveryReport& recovery() const;

@@ -1,0 +1,54 @@
+// The parts of an open bank, in the order in which they are made.
+#pragma once
+
+#include <memory>
+
+#include "store/bank.h"
+#include "store/bank_hooks.h"
+#include "store/journal.h"
+#include "store/keeper.h"
+#include "store/shared_database.h"
+#include "store/sqlite_directory.h"
+
+namespace satgate::store {
+
+class Bank::Impl {
+ public:
+  Impl(const BankOptions& bank_options, const Clock& bank_clock, DataDir data_dir,
+       audit::SigningKey signing_key, sqlite::Database database)
+      : options(bank_options),
+        clock(bank_clock),
+        dir(std::move(data_dir)),
+        key(std::move(signing_key)),
+        shared(std::move(database)) {}
+
+  const BankOptions options;
+  const Clock& clock;
+  const DataDir dir;
+  const audit::SigningKey key;
+  SharedDatabase shared;
+  ledger::Ledger ledger;
+  RecoveryReport report;
+  uint64_t signed_seq = 0;  // last event under a checkpoint when the bank was opened
+  std::unique_ptr<SqliteDirectory> directory;
+  std::unique_ptr<Journal> journal;
+  std::unique_ptr<Keeper> keeper;
+
+  // Brings ledger and journal to where the last run stopped (bank_recovery.cc).
+  Result<void> recover(const BankHooks& hooks);
+
+  // Writes the end of a reservation with its event. `finish` does it in the ledger.
+  template <class Finish>
+  std::expected<Receipt, Unavailable> end(AuditEvent& event, const Finish& finish);
+  // Writes ends that no call is waiting for, each with an event of `kind`.
+  Result<void> charge(const std::vector<ledger::EndRecord>& ends, EventKind kind,
+                      std::string_view why, Time now);
+  Unavailable unavailable() const { return {journal->failure()}; }
+
+ private:
+  struct Run;
+  Result<JournalReader> replay_journal(const Run& run);
+  Result<void> write_off_leases(Time now);
+};
+
+}  // namespace satgate::store

@@ -1,0 +1,141 @@
+#include "store/record_json.h"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "base/ids.h"
+
+namespace satgate::store {
+namespace {
+
+using nlohmann::json;
+
+json limits_json(const SpendLimits& limits) {
+  json out = json::object();
+  for (const Window w : kAllWindows) {
+    if (limits.limits(w)) out[std::string(to_string(w))] = limits[w].nano();
+  }
+  return out;
+}
+
+// The readers below throw what nlohmann throws; `read` turns it into a Result.
+SpendLimits limits_from(const json& in) {
+  SpendLimits limits;
+  for (const Window w : kAllWindows) {
+    const auto it = in.find(std::string(to_string(w)));
+    if (it != in.end()) limits[w] = Money::nano(it->get<int64_t>());
+  }
+  return limits;
+}
+
+template <class Id>
+Id id_from(const json& in) {
+  const auto id = parse_id<Id>(in.get<std::string>());
+  if (!id) throw std::invalid_argument("an id is not 32 hex digits");
+  return *id;
+}
+
+std::optional<Time> time_from(const json& in, const char* name) {
+  const auto it = in.find(name);
+  if (it == in.end()) return std::nullopt;
+  return Time{it->get<int64_t>()};
+}
+
+TokenRecord read_token(const json& in) {
+  TokenRecord record;
+  record.id = id_from<TokenId>(in.at("id"));
+  record.name = in.at("name");
+  record.key_id = in.at("key_id");
+  record.created = Time{in.at("created").get<int64_t>()};
+  record.expires = time_from(in, "expires");
+  record.limits = limits_from(in.at("limits"));
+  if (const auto it = in.find("override"); it != in.end()) {
+    record.override_limits =
+        LimitOverride{limits_from(it->at("limits")), Time{it->at("until").get<int64_t>()}};
+  }
+  record.budget = in.at("budget");
+  record.labels = in.at("labels").get<std::vector<std::pair<std::string, std::string>>>();
+  if (const auto it = in.find("alert_threshold"); it != in.end()) {
+    record.alert_threshold = Money::nano(it->get<int64_t>());
+  }
+  record.caveats = in.at("caveats").get<std::vector<std::string>>();
+  if (const auto it = in.find("parent"); it != in.end()) record.parent = id_from<TokenId>(*it);
+  if (const auto it = in.find("carved_account"); it != in.end()) {
+    record.carved_account = id_from<AccountId>(*it);
+  }
+  record.carved = Money::nano(in.at("carved").get<int64_t>());
+  for (const json& account : in.at("carved_from"))
+    record.carved_from.push_back(id_from<AccountId>(account));
+  record.revoked = in.at("revoked");
+  record.revoked_at = time_from(in, "revoked_at");
+  return record;
+}
+
+BudgetRecord read_budget(const json& in) {
+  BudgetRecord record;
+  record.name = in.at("name");
+  record.parent = in.at("parent");
+  record.limits = limits_from(in.at("limits"));
+  record.from_config = in.at("from_config");
+  return record;
+}
+
+template <class Record>
+Result<Record> read(std::string_view text, Record (*reader)(const json&)) {
+  try {
+    return reader(json::parse(text));
+  } catch (const std::exception& error) {
+    return fail(fmt::format("database: a stored record can not be read: {}", error.what()));
+  }
+}
+
+// Names and labels may hold bytes that are not UTF-8; a record must still be stored.
+std::string dump(const json& value) {
+  return value.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+}  // namespace
+
+std::string to_json(const TokenRecord& record) {
+  json out = {{"id", to_string(record.id)},
+              {"name", record.name},
+              {"key_id", record.key_id},
+              {"created", record.created.unix_ns},
+              {"limits", limits_json(record.limits)},
+              {"budget", record.budget},
+              {"labels", record.labels},
+              {"caveats", record.caveats},
+              {"carved", record.carved.nano()},
+              {"carved_from", json::array()},
+              {"revoked", record.revoked}};
+  if (record.expires) out["expires"] = record.expires->unix_ns;
+  if (record.override_limits) {
+    out["override"] = {{"limits", limits_json(record.override_limits->limits)},
+                       {"until", record.override_limits->until.unix_ns}};
+  }
+  if (record.alert_threshold) out["alert_threshold"] = record.alert_threshold->nano();
+  if (record.parent) out["parent"] = to_string(*record.parent);
+  if (record.carved_account) out["carved_account"] = to_string(*record.carved_account);
+  for (const AccountId& account : record.carved_from)
+    out["carved_from"].push_back(to_string(account));
+  if (record.revoked_at) out["revoked_at"] = record.revoked_at->unix_ns;
+  return dump(out);
+}
+
+std::string to_json(const BudgetRecord& record) {
+  return dump({{"name", record.name},
+               {"parent", record.parent},
+               {"limits", limits_json(record.limits)},
+               {"from_config", record.from_config}});
+}
+
+Result<TokenRecord> token_from_json(std::string_view text) {
+  return read<TokenRecord>(text, read_token);
+}
+
+Result<BudgetRecord> budget_from_json(std::string_view text) {
+  return read<BudgetRecord>(text, read_budget);
+}
+
+}  // namespace satgate::store

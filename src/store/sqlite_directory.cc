@@ -1,0 +1,268 @@
+#include "store/sqlite_directory.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+#include "base/limits.h"
+#include "store/record_json.h"
+
+namespace satgate::store {
+namespace {
+
+using sqlite::Statement;
+
+// Anyone with a token can add caveats, so points are fed from outside: beyond these bounds a point
+// is not noted, which costs a line in a list and no law.
+constexpr size_t kPointsMax = 1'000'000;
+constexpr size_t kNotedMax = 10'000;
+
+template <class Id>
+Id id_of(std::string_view bytes) {
+  Id id;
+  if (bytes.size() == id.bytes.size()) std::memcpy(id.bytes.data(), bytes.data(), bytes.size());
+  return id;
+}
+
+SeenPoint read_point(const Statement& row) {
+  return {id_of<AccountId>(row.text(0)), id_of<AccountId>(row.text(1)), id_of<TokenId>(row.text(2)),
+          std::string(row.text(3)),      std::string(row.text(4)),      Time{row.integer(5)}};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<SqliteDirectory>> SqliteDirectory::open(SharedDatabase& shared) {
+  std::unique_ptr<SqliteDirectory> directory(new SqliteDirectory(shared));
+  TRY(directory->load());
+  return directory;
+}
+
+Result<void> SqliteDirectory::load() {
+  const std::lock_guard lock(shared_.mutex);
+  sqlite::Database& database = shared_.database;
+  const auto each = [&database](std::string_view sql, const auto& use) -> Result<void> {
+    TRY_ASSIGN(Statement rows, database.prepare(sql));
+    while (true) {
+      TRY_ASSIGN(const bool row, rows.step());
+      if (!row) return {};
+      TRY(use(rows));
+    }
+  };
+  TRY(each("SELECT record FROM tokens", [this](const Statement& row) -> Result<void> {
+    TRY_ASSIGN(TokenRecord record, token_from_json(row.text(0)));
+    publish(std::move(record));
+    return {};
+  }));
+  TRY(each("SELECT record FROM budgets", [this](const Statement& row) -> Result<void> {
+    TRY_ASSIGN(BudgetRecord record, budget_from_json(row.text(0)));
+    const std::string name = record.name;
+    budgets_[name] = std::make_shared<const BudgetRecord>(std::move(record));
+    return {};
+  }));
+  TRY(each("SELECT point FROM revoked_points", [this](const Statement& row) -> Result<void> {
+    revoked_.insert(id_of<AccountId>(row.text(0)));
+    return {};
+  }));
+  return each("SELECT point FROM seen_points", [this](const Statement& row) -> Result<void> {
+    known_points_.insert(id_of<AccountId>(row.text(0)));
+    return {};
+  });
+}
+
+std::shared_ptr<const TokenRecord> SqliteDirectory::token(const TokenId& id) const {
+  const std::shared_lock lock(mutex_);
+  const auto it = tokens_.find(id);
+  return it == tokens_.end() ? nullptr : it->second;
+}
+
+std::shared_ptr<const TokenRecord> SqliteDirectory::token_by_name(std::string_view name) const {
+  const std::shared_lock lock(mutex_);
+  const auto it = names_.find(name);
+  return it == names_.end() ? nullptr : tokens_.at(it->second);
+}
+
+std::vector<std::shared_ptr<const TokenRecord>> SqliteDirectory::tokens() const {
+  const std::shared_lock lock(mutex_);
+  std::vector<std::shared_ptr<const TokenRecord>> all;
+  for (const auto& [name, id] : names_)
+    all.push_back(tokens_.at(id));
+  return all;
+}
+
+std::shared_ptr<const BudgetRecord> SqliteDirectory::budget(std::string_view name) const {
+  const std::shared_lock lock(mutex_);
+  const auto it = budgets_.find(name);
+  return it == budgets_.end() ? nullptr : it->second;
+}
+
+std::vector<std::shared_ptr<const BudgetRecord>> SqliteDirectory::budgets() const {
+  const std::shared_lock lock(mutex_);
+  std::vector<std::shared_ptr<const BudgetRecord>> all;
+  for (const auto& [name, record] : budgets_)
+    all.push_back(record);
+  return all;
+}
+
+bool SqliteDirectory::is_revoked(const AccountId& point) const {
+  const std::shared_lock lock(mutex_);
+  return revoked_.contains(point);
+}
+
+Result<void> SqliteDirectory::store(const TokenRecord& record, std::string_view sql) {
+  const std::lock_guard lock(shared_.mutex);
+  const std::string json = to_json(record);
+  TRY_ASSIGN(Statement statement, shared_.database.prepare(sql));
+  return statement.bind_blob(1, record.id.view()).bind(2, record.name).bind(3, json).run();
+}
+
+void SqliteDirectory::publish(TokenRecord record) {
+  const auto shared = std::make_shared<const TokenRecord>(std::move(record));
+  const std::unique_lock lock(mutex_);
+  auto& slot = tokens_[shared->id];
+  if (slot) names_.erase(slot->name);
+  slot = shared;
+  names_[shared->name] = shared->id;
+}
+
+Result<void> SqliteDirectory::add_token(TokenRecord record) {
+  const std::lock_guard turn(writer_);
+  if (const auto taken = token_by_name(record.name)) {
+    return fail(
+        fmt::format("the name '{}' is taken by token {}", record.name, to_string(taken->id)));
+  }
+  if (token(record.id)) return fail(fmt::format("token {} exists", to_string(record.id)));
+  TRY(store(record, "INSERT INTO tokens (id, name, record) VALUES (?, ?, ?)"));
+  publish(std::move(record));
+  return {};
+}
+
+Result<void> SqliteDirectory::update_token(TokenRecord record) {
+  const std::lock_guard turn(writer_);
+  if (!token(record.id)) return fail(fmt::format("there is no token {}", to_string(record.id)));
+  const auto taken = token_by_name(record.name);
+  if (taken && taken->id != record.id) {
+    return fail(
+        fmt::format("the name '{}' is taken by token {}", record.name, to_string(taken->id)));
+  }
+  TRY(store(record, "UPDATE tokens SET name = ?2, record = ?3 WHERE id = ?1"));
+  publish(std::move(record));
+  return {};
+}
+
+Result<void> SqliteDirectory::check_parents(const BudgetRecord& record) const {
+  std::string above = record.parent;
+  for (size_t depth = 0; !above.empty(); ++depth) {
+    if (above == record.name || depth == limits::path_accounts_max) {
+      return fail(
+          fmt::format("budget '{}' would be its own ancestor through '{}', or lie deeper "
+                      "than {} levels",
+                      record.name, record.parent, limits::path_accounts_max));
+    }
+    const auto parent = budget(above);
+    if (!parent) {
+      return fail(
+          fmt::format("budget '{}': there is no budget '{}' to be its parent", record.name, above));
+    }
+    above = parent->parent;
+  }
+  return {};
+}
+
+Result<void> SqliteDirectory::put_budget(BudgetRecord record) {
+  const std::lock_guard turn(writer_);
+  if (record.name.empty()) return fail("a budget needs a name");
+  TRY(check_parents(record));
+  {
+    const std::lock_guard lock(shared_.mutex);
+    const std::string json = to_json(record);
+    TRY_ASSIGN(Statement statement,
+               shared_.database.prepare("REPLACE INTO budgets (name, record) VALUES (?, ?)"));
+    TRY(statement.bind(1, record.name).bind(2, json).run());
+  }
+  const std::unique_lock lock(mutex_);
+  const std::string name = record.name;
+  budgets_[name] = std::make_shared<const BudgetRecord>(std::move(record));
+  return {};
+}
+
+Result<void> SqliteDirectory::revoke_point(const AccountId& point) {
+  const std::lock_guard turn(writer_);
+  {
+    const std::lock_guard lock(shared_.mutex);
+    TRY_ASSIGN(Statement statement,
+               shared_.database.prepare("INSERT OR IGNORE INTO revoked_points VALUES (?)"));
+    TRY(statement.bind_blob(1, point.view()).run());
+  }
+  const std::unique_lock lock(mutex_);
+  revoked_.insert(point);
+  return {};
+}
+
+bool SqliteDirectory::note_point(const SeenPoint& point) {
+  {
+    const std::shared_lock lock(points_mutex_);
+    if (known_points_.contains(point.point)) return false;
+  }
+  {
+    const std::unique_lock lock(points_mutex_);
+    if (known_points_.size() >= kPointsMax || noted_.size() >= kNotedMax) return false;
+    if (!known_points_.insert(point.point).second) return false;
+    noted_.push_back(point);
+  }
+  return true;
+}
+
+Result<void> SqliteDirectory::write_points() {
+  std::vector<SeenPoint> points;
+  {
+    const std::shared_lock lock(points_mutex_);
+    points.assign(noted_.begin(), noted_.end());
+  }
+  if (points.empty()) return {};
+  {
+    const std::lock_guard lock(shared_.mutex);
+    TRY_ASSIGN(auto transaction, sqlite::Transaction::begin(shared_.database));
+    TRY_ASSIGN(
+        Statement insert,
+        shared_.database.prepare("INSERT OR IGNORE INTO seen_points VALUES (?, ?, ?, ?, ?, ?)"));
+    for (const SeenPoint& point : points) {
+      insert.bind_blob(1, point.point.view()).bind_blob(2, point.parent.view());
+      insert.bind_blob(3, point.token.view()).bind(4, point.holder).bind(5, point.caveat);
+      TRY(insert.bind(6, point.first_seen.unix_ns).run());
+    }
+    TRY(transaction.commit());
+  }
+  const std::unique_lock lock(points_mutex_);
+  noted_.erase(noted_.begin(), noted_.begin() + static_cast<ptrdiff_t>(points.size()));
+  return {};
+}
+
+std::vector<SeenPoint> SqliteDirectory::points_of(const TokenId& token) const {
+  std::vector<SeenPoint> points;
+  const auto read = [&]() -> Result<void> {
+    const std::lock_guard lock(shared_.mutex);
+    TRY_ASSIGN(Statement rows,
+               shared_.database.prepare("SELECT point, parent, token, holder, caveat, first_seen "
+                                        "FROM seen_points WHERE token = ? ORDER BY first_seen"));
+    rows.bind_blob(1, token.view());
+    while (true) {
+      TRY_ASSIGN(const bool row, rows.step());
+      if (!row) return {};
+      points.push_back(read_point(rows));
+    }
+  };
+  // A list for people: what can not be read now is left out.
+  static_cast<void>(read());
+  const std::shared_lock lock(points_mutex_);
+  for (const SeenPoint& point : noted_) {
+    const bool listed = std::any_of(points.begin(), points.end(), [&](const SeenPoint& other) {
+      return other.point == point.point;
+    });
+    if (point.token == token && !listed) points.push_back(point);
+  }
+  return points;
+}
+
+}  // namespace satgate::store
