@@ -238,6 +238,9 @@ Result<bool> JournalReader::classify_tail() {
                               options_.durable_seq));
   }
   if (last == std::string_view::npos) return false;
+  // Beside a running gateway the record may have been completed a moment ago.
+  RecordView record;
+  if (read_record(rest, record) == FrameState::whole) return true;
   rest = rest.substr(0, last + 1);
   const auto later = later_records(rest, next_seq_);
   if (later && !options_.power_failed) return damage("its bytes were changed");
