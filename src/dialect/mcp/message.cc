@@ -21,6 +21,12 @@ std::unexpected<RpcError> refuse(int code, std::string message) {
   return std::unexpected(RpcError{.code = code, .message = std::move(message), .http_status = 400});
 }
 
+// Clients of legacy revisions take a status other than 200 for a broken transport.
+std::unexpected<RpcError> refuse_params(std::string message) {
+  return std::unexpected(RpcError{
+      .code = kInvalidParams, .message = "Invalid params: " + message, .http_status = 200});
+}
+
 bool is_ascii(std::string_view text) {
   return std::all_of(text.begin(), text.end(),
                      [](char c) { return static_cast<uint8_t>(c) < 0x80; });
@@ -112,10 +118,9 @@ Result<Message> message_of(std::string_view text, bool foldable, RawJson& json) 
 RpcResult<std::vector<RawMember>> params_of(std::string_view params, RawJson& json) {
   if (params.empty()) return std::vector<RawMember>();
   auto members = json.members(params);
-  if (!members) return refuse(kInvalidParams, "Invalid params: " + members.error().message);
+  if (!members) return refuse_params(members.error().message);
   if (!is_unambiguous(*members, kParamsKeys, true)) {
-    return refuse(kInvalidParams,
-                  "Invalid params: a member appears twice or in a look-alike spelling");
+    return refuse_params("a member appears twice or in a look-alike spelling");
   }
   return std::move(*members);
 }
@@ -123,7 +128,7 @@ RpcResult<std::vector<RawMember>> params_of(std::string_view params, RawJson& js
 RpcResult<std::string_view> string_of(std::string_view raw, std::string_view key, RawJson& json) {
   if (raw.empty()) return std::string_view();
   const auto text = json.unescape(raw);
-  if (!text) return refuse(kInvalidParams, std::string(key) + " is not a string");
+  if (!text) return refuse_params(std::string(key) + " is not a string");
   return *text;
 }
 
@@ -212,12 +217,12 @@ RpcResult<ToolCall> read_tool_call(std::string_view params, RawJson& json) {
   ToolCall call;
   TRY_ASSIGN(call.name, string_of(member(members, "name"), "name", json));
   if (call.name.empty() || call.name.size() > kToolNameBytesMax) {
-    return refuse(kInvalidParams, "Invalid params: name must have 1 to 128 characters");
+    return refuse_params("name must have 1 to 128 characters");
   }
   call.arguments = member(members, "arguments");
   if (call.arguments == "null") call.arguments = {};
   if (!call.arguments.empty() && !is_object(call.arguments)) {
-    return refuse(kInvalidParams, "Invalid params: arguments is no object");
+    return refuse_params("arguments is no object");
   }
   TRY_ASSIGN(call.meta, meta_of(member(members, "_meta"), json));
   return call;

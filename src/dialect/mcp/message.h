@@ -79,7 +79,7 @@ struct RequestMeta {
   std::string_view log_level;            // unescaped, or empty
 };
 
-// Errors: -32602 with status 400.
+// Errors: -32602, with status 400 as the modern era asks for a `_meta` that cannot be read.
 RpcResult<RequestMeta> read_meta(std::string_view params, RawJson& json);
 
 // What `tools/call` asks.
@@ -89,7 +89,7 @@ struct ToolCall {
   RequestMeta meta;
 };
 
-// Errors: -32602 with status 400.
+// Errors: -32602, with status 200 unless it is about `_meta`.
 RpcResult<ToolCall> read_tool_call(std::string_view params, RawJson& json);
 
 // The member of params that Mcp-Name repeats: `name` (tools/call, prompts/get) or `uri`
