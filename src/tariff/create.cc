@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <tuple>
 #include <utility>
 
 #include "base/text.h"
@@ -184,8 +185,10 @@ void Compiler::add_endpoints() {
       complain(fmt::format("endpoints.{}", path), "is there twice but for the final slash");
     }
   }
-  std::ranges::stable_sort(tables_->endpoint_patterns, [](const auto& a, const auto& b) {
-    return std::pair(glob_weight(a.path), a.cost) > std::pair(glob_weight(b.path), b.cost);
+  // Most specific first; of equally specific ones the dearest.
+  std::ranges::sort(tables_->endpoint_patterns, [](const auto& a, const auto& b) {
+    return std::tuple(glob_weight(a.path), a.cost, std::string_view(a.path)) >
+           std::tuple(glob_weight(b.path), b.cost, std::string_view(b.path));
   });
 }
 
@@ -235,10 +238,11 @@ void Compiler::add_models() {
       tables_->model_patterns.push_back(std::move(*compiled));
     }
   }
-  // Equally specific patterns: the dearer output first.
-  std::ranges::stable_sort(tables_->model_patterns, [](const auto& a, const auto& b) {
-    return std::pair(glob_weight(a.name), a.base.output) >
-           std::pair(glob_weight(b.name), b.base.output);
+  std::ranges::sort(tables_->model_patterns, [](const auto& a, const auto& b) {
+    const auto order = [](const PricedModel& m) {
+      return std::tuple(glob_weight(m.name), m.call_cost, m.base.output, std::string_view(m.name));
+    };
+    return order(a) > order(b);
   });
 }
 

@@ -319,8 +319,9 @@ TEST(Models, CurrencyConvertsRoundingUp) {
   policy.currency.nano_per_usd = 1000 * kNanoPerCredit;  // a credit is a tenth of a cent
   EXPECT_EQ(said(make(policy)->quote(chat_call("gpt-4"), "t")), "36 by models.gpt-4");
   policy.currency.nano_per_usd = 1;
-  const auto quote = make(policy)->quote(chat_call("gpt-4o-mini"), "t");
-  EXPECT_EQ(quote->rates().input, 1) << "no rate converts to zero";
+  const auto tariff = make(policy);
+  EXPECT_EQ(tariff->quote(chat_call("gpt-4o-mini"), "t")->rates().input, 1)
+      << "no rate converts to zero";
 }
 
 TEST(Models, ConfigOverridesAndAmends) {
@@ -535,7 +536,8 @@ TEST(Config, AllMistakesAtOnce) {
 }
 
 TEST(Listing, HasWhatTheConfigPricesAndTheModels) {
-  const auto listing = make(cursor_article())->listing();
+  const auto tariff = make(cursor_article());
+  const auto listing = tariff->listing();
   EXPECT_THAT(listing, ::testing::Contains(::testing::Field(&Offer::name, "web-fetch")));
   EXPECT_THAT(listing, ::testing::Contains(::testing::Field(&Offer::name, "gpt-4o")));
 }
