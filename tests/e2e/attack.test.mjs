@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
-import { bearer, call, countFile, sleep, tally, together } from './gateway.mjs';
+import { bearer, call, countFile, run, sleep, tally, together } from './gateway.mjs';
 import { DENIAL, modernCall, rpcResult } from './mcp_clients.mjs';
 import { httpShop, llmShop, mcpShop } from './shops.mjs';
 
@@ -157,6 +157,29 @@ test('a restart continues exactly where it stopped', async (t) => {
   const refused = await search();
   assert.equal(refused.status, 402);
   assert.equal(refused.json.spent, 12);
+});
+
+test('a record that can not be written refuses everything, and a restart recovers', async (t) => {
+  // Writes fail as on a full disk: no file may grow beyond one byte.
+  const { api, gateway } = await httpShop(t, {}, { shell: 'trap "" XFSZ; exec "$@"' });
+  const token = await gateway.token('agent', '--total-limit', '100');
+  const search = () => call(`${gateway.url}/api/search`, { headers: bearer(token) });
+  assert.equal((await search()).status, 200);
+  const limited = await run('prlimit', ['--pid', `${gateway.child.process.pid}`, '--fsize=1:']);
+  assert.equal(limited.code, 0, limited.said);
+  for (let i = 0; i < 5; i++) {
+    const refused = await search();
+    assert.equal(refused.status, 503, refused.text);
+    assert.equal(refused.json.error, 'ledger_unavailable');
+    assert.equal(refused.headers['x-should-retry'], 'false');
+  }
+  assert.notEqual((await call(`${gateway.url}/readyz`)).status, 200, 'not ready');
+  assert.ok((await api.stats()).calls <= 2);
+  await gateway.kill9();
+  await gateway.start();
+  assert.equal((await search()).status, 200);
+  const spent = await gateway.spent('agent');
+  assert.ok(spent >= 2 * (await api.stats()).calls && spent <= 100, `${spent}`);
 });
 
 test('SIGTERM lets calls in progress end', async (t) => {

@@ -167,10 +167,8 @@ export class Gateway {
       this.url = `http://127.0.0.1:${this.port}`;
       this.admin = `http://127.0.0.1:${this.adminPort}`;
       this.writeConfig();
-      this.child = new Child(this.options.bin ?? satgate, this.commandLine(), {
-        cwd: this.folder,
-        env: this.env(),
-      });
+      const [file, args] = this.wrap([this.options.bin ?? satgate, this.commandLine()]);
+      this.child = new Child(file, args, { cwd: this.folder, env: this.env() });
       if (await this.ready()) break;
       const log = this.child.log;
       await this.child.stop();
@@ -190,6 +188,12 @@ export class Gateway {
       ...this.options.config,
     };
     writeFileSync(this.file, this.options.yaml?.(this) ?? JSON.stringify(config, null, 2));
+  }
+
+  // With `shell`, a line of bash that ends in `exec "$@"`.
+  wrap([file, args]) {
+    const { shell } = this.options;
+    return shell ? ['/bin/bash', ['-c', shell, 'bash', file, ...args]] : [file, args];
   }
 
   commandLine() {

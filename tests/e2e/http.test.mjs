@@ -223,11 +223,11 @@ test('an upstream that cannot be reached costs nothing', async (t) => {
   assert.equal(await gateway.spent('agent'), 0);
 });
 
-test('an answer that is cut half way is charged, and is cut for the client too', async (t) => {
+test('an answer that is cut half way is charged, and never looks complete', async (t) => {
   const { gateway } = await httpShop(t);
   const token = await gateway.token('agent', '--total-limit', '100');
   const response = await call(`${gateway.url}/api/search?cut=1`, { headers: bearer(token) });
-  assert.equal(response.complete, false);
+  assert.ok(!response.complete || response.status === 502, response.text);
   assert.equal(await gateway.spent('agent'), 2);
 });
 

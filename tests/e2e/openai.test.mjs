@@ -208,7 +208,7 @@ test('an upstream that reports more than was reserved blocks the account', async
   await openai.chat.completions.create(ask('Hello demo:tokens=10 demo:lie=1', { max_tokens: 20 }));
   const error = await refusal(openai.chat.completions.create(ask('Hello', { max_tokens: 20 })));
   assert.equal(error.code, 'account_blocked');
-  assert.ok((await gateway.events()).some((event) => event.kind === 'overrun'));
+  assert.ok((await gateway.events()).some((event) => event.event === 'overrun'));
 });
 
 test('where the bound does not fit, max_tokens is clamped and this is disclosed', async (t) => {
