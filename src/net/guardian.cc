@@ -56,6 +56,18 @@ void default_signals() {
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
 }
 
+// Returns only on failure, with the errno that says most.
+int execute(const Plan& plan) {
+  int why = ENOENT;
+  for (const char* path : plan.paths) {
+    ::execve(path, plan.argv.data(), plan.env.data());
+    const bool is_not_here = errno == ENOENT || errno == ENOTDIR;
+    if (!is_not_here) why = errno;
+    if (!is_not_here && errno != EACCES) break;
+  }
+  return why;
+}
+
 [[noreturn]] void run_child(const Plan& plan, int status_pipe) {
   ::setpgid(0, 0);
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // of the guardian
@@ -65,14 +77,8 @@ void default_signals() {
   ::dup2(status_pipe, 3);
   ::fcntl(3, F_SETFD, FD_CLOEXEC);
   close_from(4);
-  int why = 0;
-  if (plan.cwd != nullptr && ::chdir(plan.cwd) != 0) why = errno;
-  for (const char* path : plan.paths) {
-    if (why != 0 && why != ENOENT && why != ENOTDIR && why != EACCES) break;
-    ::execve(path, plan.argv.data(), plan.env.data());
-    // Found but not allowed says more than not found in the next directory.
-    if (why != EACCES) why = errno;
-  }
+  int why = plan.cwd != nullptr && ::chdir(plan.cwd) != 0 ? errno : 0;
+  if (why == 0) why = execute(plan);
   const ssize_t written = ::write(3, &why, sizeof why);
   ::_exit(written == sizeof why ? 127 : 126);
 }
