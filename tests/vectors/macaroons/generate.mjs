@@ -9,7 +9,8 @@ const hex = (bytes) => Buffer.from(bytes).toString('hex');
 const utf8 = (text) => Buffer.from(text, 'utf8');
 
 const secret = Buffer.from(Array.from({length: 32}, (_, i) => i + 1));
-const keyId = createHash('sha256').update('satgate-key-id\0').update(secret).digest('hex').slice(0, 12);
+const keyId =
+  createHash('sha256').update('satgate-key-id\0').update(secret).digest('hex').slice(0, 12);
 const ours = `sg1.${keyId}.00112233445566778899aabbccddeeff`;
 
 const everyCaveat = [
@@ -27,7 +28,8 @@ function print(comment, {key, location, identifier, caveats, thirdParty = 0}) {
   for (let i = 0; i < thirdParty; ++i) {
     macaroon.addThirdPartyCaveat(utf8('third key'), utf8(`third ${i}`), 'https://third.example');
   }
-  const ids = [...caveats.map(utf8), ...Array.from({length: thirdParty}, (_, i) => utf8(`third ${i}`))];
+  const third = Array.from({length: thirdParty}, (_, i) => utf8(`third ${i}`));
+  const ids = [...caveats.map(utf8), ...third];
   console.log(`# ${comment}`);
   console.log(`key ${hex(key)}`);
   if (location) console.log(`location ${location}`);
