@@ -63,10 +63,10 @@ class StreamableHttp final : public Upstream {
   void begin(net::ClientExchange& call, std::string_view method);
   CallFailure broke(const Fault& fault, const Limit& limit);
   net::Task<Answer> answer_of(net::ClientExchange& call, const wire::ResponseHead& head,
-                              const Limit& limit, uint64_t id);
+                              const Limit& limit, uint64_t id, bool in_session);
   net::Task<Answer> json_answer(net::ClientExchange& call, const Limit& limit, uint64_t id);
   net::Task<Answer> stream_answer(net::ClientExchange& call, const Limit& limit, uint64_t id);
-  net::Task<Answer> refusal(net::ClientExchange& call, int status, uint64_t id);
+  net::Task<Answer> refusal(net::ClientExchange& call, int status, uint64_t id, bool in_session);
   Look look(std::string_view text, uint64_t id, Outcome& outcome);
   static net::Task<> post(std::shared_ptr<StreamableHttp> self, std::string text);
   static net::Task<> listen(std::shared_ptr<StreamableHttp> self);
@@ -158,21 +158,23 @@ net::Task<Answer> StreamableHttp::exchange(Outgoing outgoing) {
   Limit limit(loop_, call);
   limit.deadline.arm(outgoing.timeout);
   begin(call, "POST");
+  const bool in_session = !session_.empty();  // the session of this request; it may change
   const auto went = co_await call.send(outgoing.text);
   if (!went) co_return std::unexpected(broke(went.error(), limit));
   const auto head = co_await call.read_head();
   if (!head) co_return std::unexpected(broke(head.error(), limit));
-  auto answer = co_await answer_of(call, **head, limit, outgoing.id);
+  if (const auto session = (*head)->fields.find_single("mcp-session-id")) {
+    if (outgoing.opens_session && is_session_id(*session)) session_ = *session;
+  }
+  auto answer = co_await answer_of(call, **head, limit, outgoing.id, in_session);
   co_return answer;
 }
 
 net::Task<Answer> StreamableHttp::answer_of(net::ClientExchange& call,
                                             const wire::ResponseHead& head, const Limit& limit,
-                                            uint64_t id) {
-  if (head.status < 200 || head.status > 299) co_return co_await refusal(call, head.status, id);
-  if (const auto session = head.fields.find_single("mcp-session-id")) {
-    // Taken from the answer to initialize only; later ones repeat it.
-    if (session_.empty() && version_.empty() && is_session_id(*session)) session_ = *session;
+                                            uint64_t id, bool in_session) {
+  if (head.status < 200 || head.status > 299) {
+    co_return co_await refusal(call, head.status, id, in_session);
   }
   if (has_type(head, "text/event-stream")) co_return co_await stream_answer(call, limit, id);
   if (has_type(head, "application/json")) co_return co_await json_answer(call, limit, id);
@@ -212,13 +214,14 @@ net::Task<Answer> StreamableHttp::stream_answer(net::ClientExchange& call, const
   co_return std::unexpected(sent(502, config_.name + " ended its stream before it answered"));
 }
 
-net::Task<Answer> StreamableHttp::refusal(net::ClientExchange& call, int status, uint64_t id) {
+net::Task<Answer> StreamableHttp::refusal(net::ClientExchange& call, int status, uint64_t id,
+                                          bool in_session) {
   std::string text;
   if (const auto body = co_await call.read_all(kErrorBodyMax)) text = *body;
   // 404 is the specification's word for a session that is gone; widespread servers say 400 and
   // speak of the session in the text. Either way the request was not run.
   const bool about_session = text.find("ession") != std::string::npos;
-  if (!session_.empty() && (status == 404 || (status == 400 && about_session))) {
+  if (in_session && (status == 404 || (status == 400 && about_session))) {
     CallFailure lost = unsent(502, config_.name + " has forgotten the session");
     lost.session_lost = true;
     co_return std::unexpected(std::move(lost));

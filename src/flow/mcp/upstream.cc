@@ -108,6 +108,7 @@ net::Task<> Upstream::supervise() {
     co_await disconnect();
     if (stopping_) break;
     if (!at_once_) {
+      renewing_ = false;
       co_await pause_.wait(delay_);
       delay_ = std::min(delay_ * 2, options_.backoff_max);
     }
@@ -160,6 +161,7 @@ net::Task<Answer> Upstream::ask(std::string method, std::string params) {
   Outgoing outgoing;
   outgoing.id = ++next_id_;
   outgoing.timeout = options_.handshake_wait;
+  outgoing.opens_session = method == "initialize";
   mcp::append_request(outgoing.text, std::to_string(outgoing.id), method, params);
   co_return co_await exchange(std::move(outgoing));
 }
@@ -234,6 +236,7 @@ void Upstream::set_ready() {
   }
   generation_ += 1;
   ready_ = true;
+  renewing_ = false;
   wake_waiters();
 }
 
@@ -313,11 +316,12 @@ net::Task<std::expected<Outcome, Fault>> Upstream::call(Request request) {
     const std::lock_guard lock(status_mutex_);
     status_.calls += 1;
   }
+  if (!ready_ && renewing_) co_await await_ready(generation_, options_.handshake_wait);
   const uint64_t generation = generation_;
   auto answer = co_await call_once(request);
   if (!answer && answer.error().session_lost) {
     if (ready_ && generation == generation_) {
-      at_once_ = true;
+      at_once_ = renewing_ = true;
       set_broken("the session was lost");
     }
     const bool back = co_await await_ready(generation, options_.handshake_wait);

@@ -23,7 +23,8 @@ namespace satgate::flow::mcp {
 // One request on its way to a server.
 struct Outgoing {
   uint64_t id = 0;
-  std::string text;  // the whole message
+  std::string text;            // the whole message
+  bool opens_session = false;  // initialize
   std::chrono::milliseconds timeout{0};
 };
 
@@ -121,7 +122,8 @@ class Upstream : public std::enable_shared_from_this<Upstream> {
   bool settled_ = false;
   bool running_ = false;
   bool broken_ = false;
-  bool at_once_ = false;  // reconnect without a pause
+  bool at_once_ = false;   // reconnect without a pause
+  bool renewing_ = false;  // that is under way: calls wait for it
   bool refresh_ = false;
 
   mutable std::mutex status_mutex_;

@@ -1,0 +1,174 @@
+// What the hub's tests share: a hub on its own thread, asked from another one, and an MCP server
+// over HTTP that misbehaves on request.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <functional>
+#include <future>
+#include <mutex>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "flow/mcp/hub.h"
+#include "net/http_server.h"
+#include "net/loop.h"
+
+namespace satgate::flow::mcp::testing {
+
+using Json = nlohmann::json;
+using std::chrono::milliseconds;
+
+template <class T>
+net::Task<> deliver(net::Task<T> task, std::shared_ptr<std::promise<T>> promise) {
+  promise->set_value(co_await std::move(task));
+}
+inline net::Task<> deliver(net::Task<> task, std::shared_ptr<std::promise<void>> promise) {
+  co_await std::move(task);
+  promise->set_value();
+}
+
+// Starts a task on a loop; its result comes to this thread.
+template <class T>
+std::future<T> start_on(net::Loop& loop, net::Task<T> task) {
+  const auto promise = std::make_shared<std::promise<T>>();
+  auto future = promise->get_future();
+  net::spawn(loop, deliver(std::move(task), promise));
+  return future;
+}
+
+inline bool eventually(const std::function<bool()>& holds,
+                       milliseconds at_most = milliseconds(5000)) {
+  for (milliseconds waited(0); waited < at_most; waited += milliseconds(10)) {
+    if (holds()) return true;
+    std::this_thread::sleep_for(milliseconds(10));
+  }
+  return holds();
+}
+
+using Called = std::expected<Outcome, Fault>;
+
+// The hub on one loop, its callers on another.
+class HubThread {
+ public:
+  explicit HubThread(std::vector<ServerConfig> servers, HubOptions options = quick())
+      : hub_(std::make_unique<Hub>(loop_, std::move(servers), std::move(options))) {
+    loop_.start();
+    callers_.start();
+    start_on(loop_, hub_->start()).get();
+  }
+  ~HubThread() {
+    start_on(loop_, hub_->stop()).get();
+    callers_.stop();
+    callers_.join();
+    loop_.stop();
+    loop_.join();
+    hub_.reset();
+  }
+
+  static HubOptions quick() {
+    HubOptions options;
+    options.version = "test";
+    options.backoff_min = milliseconds(30);
+    options.backoff_max = milliseconds(200);
+    options.handshake_wait = milliseconds(3000);
+    return options;
+  }
+
+  std::future<Called> begin(std::string server, std::string tool, std::string arguments = "{}") {
+    CallRequest request;
+    request.server = std::move(server);
+    request.tool = std::move(tool);
+    request.params = R"({"name":"as-listed","arguments":)" + arguments + "}";
+    return start_on(callers_, hub_->call_tool(std::move(request)));
+  }
+  Called call(std::string server, std::string tool, std::string arguments = "{}") {
+    return begin(std::move(server), std::move(tool), std::move(arguments)).get();
+  }
+  std::future<Called> begin(CallRequest request) {
+    return start_on(callers_, hub_->call_tool(std::move(request)));
+  }
+  Called pass(std::string method) {
+    return start_on(callers_, hub_->pass(std::move(method), "{}")).get();
+  }
+
+  std::vector<std::string> listed() const {
+    std::vector<std::string> names;
+    const auto catalogue = hub_->catalogue();
+    for (const auto& entry : catalogue->entries())
+      names.push_back(entry.listed_name);
+    return names;
+  }
+  ServerStatus status(std::string_view name) const {
+    for (ServerStatus& status : hub_->status()) {
+      if (status.name == name) return std::move(status);
+    }
+    return {};
+  }
+  bool ready(std::string_view name) const {
+    return status(name).state == ServerStatus::State::ready;
+  }
+  Hub& hub() { return *hub_; }
+
+ private:
+  net::Loop loop_;
+  net::Loop callers_;
+  std::unique_ptr<Hub> hub_;
+};
+
+// The text of the first content block.
+inline std::string text_of(const Called& called) {
+  if (!called) return "fault: " + called.error().message;
+  if (called->result.empty()) return "error: " + called->error;
+  return Json::parse(called->result)["content"][0]["text"];
+}
+
+// Streamable HTTP with sessions.
+class HttpFixture final : public net::Handler {
+ public:
+  net::Task<> handle(net::ServerExchange& http) override;
+
+  void forget_sessions() {
+    const std::lock_guard lock(mutex_);
+    sessions_.clear();
+  }
+  size_t sessions() {
+    const std::lock_guard lock(mutex_);
+    return sessions_.size();
+  }
+  void add_tool(std::string name) {
+    const std::lock_guard lock(mutex_);
+    tools_.push_back(std::move(name));
+  }
+  std::vector<std::string> seen(const std::string& name) {
+    const std::lock_guard lock(mutex_);
+    return seen_[name];
+  }
+
+  std::atomic<bool> use_sse{false};
+  std::atomic<bool> offer_stream{false};
+  std::atomic<bool> announce{false};  // one list_changed on the stream
+  std::atomic<int> forget_status{404};
+  std::atomic<int> calls{0};
+
+ private:
+  net::Task<> listen(net::ServerExchange& http);
+  net::Task<> answer(net::ServerExchange& http, std::string text, std::string session);
+  net::Task<> end_session(net::ServerExchange& http);
+  net::Task<> misbehave(net::ServerExchange& http, std::string tool);
+  void note(net::ServerExchange& http);
+  bool knows(std::string_view session);
+  Json result_of(const Json& message, std::string& session);
+
+  std::mutex mutex_;
+  std::set<std::string, std::less<>> sessions_;
+  std::vector<std::string> tools_ = {"http_echo", "stall", "cut", "teapot", "html"};
+  std::map<std::string, std::vector<std::string>> seen_;  // values of some fields
+  int opened_ = 0;
+};
+
+}  // namespace satgate::flow::mcp::testing
