@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { existsSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
-import { run, satgate, scratch } from './gateway.mjs';
+import { bearer, call, run, satgate, scratch } from './gateway.mjs';
 import { httpShop } from './shops.mjs';
 
 const COMMANDS = [
@@ -70,6 +70,24 @@ test('--json everywhere, and it parses', async (t) => {
     assert.equal(result.code, 0, `${args.join(' ')}: ${result.said}`);
     result.json();
   }
+});
+
+test('the record can be followed, searched and checked by command', async (t) => {
+  const { gateway } = await httpShop(t);
+  const token = await gateway.token('agent', '--total-limit', '3');
+  for (let i = 0; i < 3; i++) {
+    await call(`${gateway.url}/api/search`, { headers: bearer(token) });
+  }
+  const tail = await gateway.cli('audit', 'tail');
+  assert.equal(tail.code, 0, tail.said);
+  assert.match(tail.stdout, /allow/);
+  assert.match(tail.stdout, /budget_exhausted/);
+  const denied = await gateway.cli('audit', 'search', '--subject', 'agent', '--decision', 'deny');
+  assert.equal(denied.code, 0, denied.said);
+  assert.match(denied.stdout, /budget_exhausted/);
+  assert.ok(!/\ballow\b/.test(denied.stdout));
+  const verified = await gateway.cli('audit', 'verify');
+  assert.equal(verified.code, 0, verified.said);
 });
 
 test('the admin token is private, and the data directory is made when needed', async (t) => {

@@ -237,11 +237,12 @@ export class Gateway {
     return Number((await this.json('token', 'show', name)).spent);
   }
 
-  // Every event so far, oldest first.
-  async events(...filters) {
-    const result = await this.cli('audit', 'search', '--limit', '100000', ...filters, '--json');
-    if (result.code !== 0) throw new Error(result.said);
-    return parseEvents(result.stdout);
+  // The newest events, oldest first; `query` narrows them as the admin API does.
+  async events(query = '') {
+    const response = await this.adminApi(`/api/v1/audit/events?limit=10000${query}`);
+    const body = await response.text();
+    if (response.status !== 200) throw new Error(`audit/events: ${response.status} ${body}`);
+    return JSON.parse(body).events.sort((a, b) => a.seq - b.seq);
   }
 
   async adminApi(route, options = {}) {
@@ -268,18 +269,6 @@ export class Gateway {
   async restart() {
     await this.stop();
     return this.start();
-  }
-}
-
-// One JSON array, an object with `events`, or one object a line.
-export function parseEvents(text) {
-  const trimmed = text.trim();
-  if (trimmed === '') return [];
-  try {
-    const value = JSON.parse(trimmed);
-    return Array.isArray(value) ? value : (value.events ?? [value]);
-  } catch {
-    return trimmed.split('\n').map((line) => JSON.parse(line));
   }
 }
 
