@@ -182,7 +182,7 @@ Outcome ChatCall::stream_outcome(std::optional<Fault> fault) {
     // Cut, or silent about usage: bounded by what was asked, never zero.
     const uint64_t asked = call_.output_tokens_max.value_or(passing_.output_tokens.value_or(0));
     const uint64_t bound = passing_.output_tokens.value_or(asked) * std::max(1U, call_.choices);
-    outcome.usage = filter_->conservative_usage(forwarded_.size(), bound, false);
+    outcome.usage = filter_->conservative_usage(body_.size(), bound, passing_.output_visible);
     outcome.usage_missing = true;
   }
   if (fault) {

@@ -31,6 +31,7 @@ struct Passing {
   // LLM: what to write into the forwarded body; nothing: as the client wrote it.
   std::optional<uint64_t> output_tokens;  // of one choice
   bool clamped = false;                   // smaller than asked: say so
+  bool output_visible = false;            // LLM: every output token is in the answer's text
 };
 
 // How forwarding ended.

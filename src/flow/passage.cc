@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "flow/account_path.h"
 #include "flow/refusal_text.h"
 #include "token/verifier.h"
 
@@ -97,37 +98,6 @@ void Passage::price() {
   }
 }
 
-bool Passage::add_token_accounts() {
-  const TokenChain& chain = token_->chain();
-  if (!path_.add({token_account(record_->id), AccountKind::token,
-                  effective_limits(*record_, call_.at), record_->name})) {
-    return false;
-  }
-  for (const LineageAccount& account : chain.accounts) {
-    const AccountKind kind = account.is_rate ? AccountKind::rate : AccountKind::lineage;
-    if (!path_.add({account.account, kind, account.limits, account.label})) return false;
-  }
-  return true;
-}
-
-bool Passage::add_budget_accounts() {
-  const store::Directory& directory = worker_.gateway.bank.directory();
-  std::string_view name = record_->budget;
-  while (!name.empty()) {
-    auto budget = directory.budget(name);
-    // A budget that a token names and nobody declares any more: its cap is unknown.
-    if (!budget) return false;
-    budgets_.push_back(std::move(budget));
-    const BudgetRecord& record = *budgets_.back();
-    if (!path_.add(
-            {budget_account(record.name), AccountKind::budget, record.limits, record.name})) {
-      return false;
-    }
-    name = record.parent;
-  }
-  return true;
-}
-
 void Passage::note_lineage() {
   const TokenChain& chain = token_->chain();
   store::Directory& directory = worker_.gateway.bank.directory();
@@ -154,9 +124,10 @@ void Passage::note_lineage() {
 
 void Passage::trace() {
   if (stopped()) return;
-  bool fits = !token_ || add_token_accounts();
+  const store::Directory& directory = worker_.gateway.bank.directory();
+  bool fits = !token_ || add_token_accounts(path_, *token_, *record_, call_.at);
   fits = fits && settings_->tariff->add_accounts(path_, call_, token_name());
-  fits = fits && (!record_ || add_budget_accounts());
+  fits = fits && (!record_ || add_budget_accounts(path_, *record_, directory, budgets_));
   if (!fits) return deny(Refusal::depth_exceeded, refusal_text(Refusal::depth_exceeded, call_));
   if (token_) note_lineage();
 }
@@ -181,7 +152,10 @@ net::Task<> Passage::forward() {
   ++worker_.gateway.metrics.in_flight;
   passing_.decision = denial_ ? Decision::would_deny : Decision::allow;
   if (denial_) passing_.would_deny = denial_->refusal;
-  if (quote_) passing_.price = quote_->worst();
+  if (quote_) {
+    passing_.price = quote_->worst();
+    passing_.output_visible = settings_->tariff->output_is_visible(*quote_);
+  }
   if (reservation_ && reservation_->remaining() != Money::max()) {
     passing_.remaining = reservation_->remaining();
   }

@@ -52,8 +52,6 @@ class Passage {
   void add_alternative();
 
   void note_lineage();
-  bool add_token_accounts();
-  bool add_budget_accounts();
   std::string_view token_name() const;
 
   net::Task<> hold_quote();

@@ -36,10 +36,11 @@ void order_budgets(std::vector<BudgetRecord>& budgets) {
   budgets = std::move(ordered);
 }
 
-void read_sections(YamlMap& root, Draft& draft) {
+void read_sections(YamlMap& root, Draft& draft, const std::string& mode) {
   read_version(root);
   read_currency(root, draft);
   read_server(root, draft);
+  if (const auto other = parse_mode(mode)) draft.settings.mode = *other;
   read_upstreams(root, draft);
   read_mcp_servers(root, draft);
   read_routes(root, draft);
@@ -69,13 +70,13 @@ ConfigResult freeze(Draft draft, const Findings& findings) {
 
 }  // namespace
 
-ConfigResult parse_config(std::string_view text, const Sources& sources) {
+ConfigResult parse_config(std::string_view text, const Sources& sources, const std::string& mode) {
   Findings findings;
   Draft draft;
   try {
     const YAML::Node document = YAML::Load(std::string(text));
     YamlMap root(document, "", findings, sources);
-    read_sections(root, draft);
+    read_sections(root, draft, mode);
   } catch (const YAML::Exception& e) {
     findings.error(e.mark, "the file", e.msg);
     return {nullptr, findings.errors(), findings.warnings()};
@@ -156,9 +157,9 @@ std::string print_settings(const flow::Settings& s) {
   for (const flow::Upstream& u : s.upstreams) {
     fmt::format_to(to, "upstream    {}  {}://{}:{}{}  credential {}\n", u.name,
                    u.identity.tls ? "https" : "http", u.identity.host, u.identity.port, u.base_path,
-                   u.passthrough          ? "passthrough"
-                   : u.credential.empty() ? "none"
-                                          : "set");
+                   u.passthrough                ? "passthrough"
+                   : u.credential.first.empty() ? "none"
+                                                : "set");
   }
   for (const flow::mcp::ServerConfig& server : s.mcp_servers) {
     const bool stdio = std::holds_alternative<flow::mcp::StdioCommand>(server.transport);

@@ -18,7 +18,9 @@ struct ConfigResult {
   std::vector<std::string> warnings;
 };
 
-ConfigResult parse_config(std::string_view text, const Sources& sources);
+// `mode`, when not empty, stands in for the file's own top-level `mode`.
+ConfigResult parse_config(std::string_view text, const Sources& sources,
+                          const std::string& mode = {});
 
 // The environment and files of this process.
 Sources process_sources();

@@ -19,12 +19,12 @@ void read_url(YamlMap& map, flow::Upstream& upstream) {
     map.complain("url", "is missing; where shall calls go?");
     return;
   }
-  const Result<net::UpstreamUrl> parsed = net::parse_upstream_url(*url);
+  const Result<wire::Url> parsed = wire::parse_url(*url);
   if (!parsed) {
     map.complain("url", parsed.error().message);
     return;
   }
-  upstream.identity = parsed->identity;
+  upstream.identity = net::identity_of(*parsed);
   upstream.base_path = parsed->base_path;
   if (auto file = map.text("caFile")) upstream.identity.ca_file = *file;
   if (auto file = map.text("clientCertificate")) upstream.identity.client_cert = *file;
@@ -86,9 +86,9 @@ void read_stdio(YamlMap& map, flow::mcp::ServerConfig& server) {
 }
 
 void read_http(YamlMap& map, flow::mcp::ServerConfig& server) {
-  flow::mcp::HttpServer http;
+  flow::mcp::HttpUpstream http;
   http.url = map.text("url").value_or("");
-  if (const Result<net::UpstreamUrl> parsed = net::parse_upstream_url(http.url); !parsed) {
+  if (const Result<wire::Url> parsed = wire::parse_url(http.url); !parsed) {
     map.complain("url", parsed.error().message);
   }
   http.headers = map.strings("headers");

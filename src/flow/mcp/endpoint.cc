@@ -64,8 +64,13 @@ bool any_observing(const Settings& settings) {
 }  // namespace
 
 struct Endpoint::Visit {
+  Visit(net::ServerExchange& exchange, const Call& first, std::shared_ptr<const Settings> frozen,
+        std::shared_ptr<Hub> the_hub)
+      : http(exchange), base(first), settings(std::move(frozen)), hub(std::move(the_hub)) {}
+
   net::ServerExchange& http;
   Call base;
+  Call call;  // the tools/call at hand
   std::shared_ptr<const Settings> settings;
   std::shared_ptr<Hub> hub;
   std::shared_ptr<const dm::Catalogue> catalogue;
@@ -73,7 +78,10 @@ struct Endpoint::Visit {
   dm::McpHeaders headers;
   dm::RawJson json;
   std::string answers;  // responses; joined by commas in a batch
+  std::unique_ptr<ToolCall>
+      last_call;  // its figures stand in the head of an answer that is one call
   int status = 200;
+  bool is_batch = false;
 
   void begin_answer() {
     if (!answers.empty()) answers += ',';
@@ -111,7 +119,8 @@ net::Task<> Endpoint::handle_post(net::ServerExchange& http, Call call) {
     co_return co_await respond_error(http, Protocol::mcp, call.id, 503, "gateway_failed",
                                      "The MCP servers are not started.");
   }
-  Visit visit{http, call, worker_.settings(), hub, hub->catalogue(), {}, {}, {}, {}};
+  Visit visit(http, call, worker_.settings(), hub);
+  visit.catalogue = hub->catalogue();
   visit.credential = find_credential(http.request().fields);
   const Settings& settings = *visit.settings;
   visit.base.mode = any_observing(settings) ? Mode::observe : settings.mode;
@@ -136,7 +145,12 @@ net::Task<> Endpoint::handle_post(net::ServerExchange& http, Call call) {
     co_return;
   }
   wire::HeadWriter& head = http.response(visit.status);
-  head.field("content-type", "application/json").field("x-request-id", to_string(call.id));
+  head.field("content-type", "application/json");
+  if (visit.last_call && !visit.is_batch) {
+    visit.last_call->write_fields(head);
+  } else {
+    head.field("x-request-id", to_string(call.id));
+  }
   if (visit.status >= 400) head.field("x-should-retry", "false");
   (void)co_await http.send(visit.answers);
 }
@@ -210,15 +224,16 @@ net::Task<> Endpoint::call_tool(Visit& visit, const dm::Message& message, dm::Er
                        {dm::kInvalidParams, fmt::format("Unknown tool: {}", asked->name), {}, 200});
     co_return;
   }
-  Call call = tool_call_of(*visit.settings, *entry, visit.base);
-  call.id = random_id<RequestId>();
-  call.input_bytes = message.params.size();
-  ToolCall conversation(*visit.settings, *visit.hub, visit.json, call, visit.credential,
-                        {message.id, message.params, era});
-  co_await exchange(worker_, conversation);
+  visit.call = tool_call_of(*visit.settings, *entry, visit.base);
+  visit.call.id = random_id<RequestId>();
+  visit.call.input_bytes = message.params.size();
+  const ToolCall::Request request{message.id, message.params, era};
+  visit.last_call = std::make_unique<ToolCall>(*visit.settings, *visit.hub, visit.json, visit.call,
+                                               visit.credential, request);
+  co_await exchange(worker_, *visit.last_call);
   visit.begin_answer();
-  visit.answers += conversation.answer();
-  visit.status = conversation.http_status();
+  visit.answers += visit.last_call->answer();
+  visit.status = visit.last_call->http_status();
 }
 
 // What has no price does not pass. Lists are empty, so that clients that ask anyway are content.

@@ -17,7 +17,8 @@ ToolCall::ToolCall(const Settings& settings, Hub& hub, dm::RawJson& json, const 
       credential_(credential),
       request_(request) {}
 
-net::Task<flow::Outcome> ToolCall::forward(const Passing&) {
+net::Task<flow::Outcome> ToolCall::forward(const Passing& passing) {
+  passing_ = passing;
   CallRequest request;
   request.server = std::string(call_.upstream);
   request.tool = std::string(call_.tool);
@@ -34,7 +35,12 @@ net::Task<flow::Outcome> ToolCall::forward(const Passing&) {
   co_return outcome;
 }
 
+void ToolCall::write_fields(wire::HeadWriter& head) const {
+  write_call_fields(head, call_, passing_, settled_, settings_.currency);
+}
+
 net::Task<> ToolCall::complete(const Settled& settled) {
+  settled_ = settled;
   if (!upstream_.error.empty()) {
     dm::append_error(answer_, request_.id, upstream_.error);
     co_return;
@@ -53,6 +59,9 @@ net::Task<> ToolCall::complete(const Settled& settled) {
 }
 
 net::Task<> ToolCall::refuse(const Denial& denial) {
+  passing_.decision = Decision::deny;
+  passing_.price = denial.required;
+  passing_.remaining = denial.remaining;
   dm::append_denial(answer_, request_.id, denial, call_.id, settings_.mcp_denial, request_.era);
   if (settings_.mcp_denial == dm::DenialStyle::http) {
     http_status_ = denial_status(denial, Protocol::mcp, settings_);

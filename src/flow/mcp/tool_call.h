@@ -34,6 +34,8 @@ class ToolCall final : public Conversation {
 
   const std::string& answer() const { return answer_; }  // one JSON-RPC response
   int http_status() const { return http_status_; }       // other than 200 with DenialStyle::http
+  // X-Cost-Per-Call and the like, for an answer that is one call.
+  void write_fields(wire::HeadWriter& head) const;
 
  private:
   const Settings& settings_;
@@ -43,6 +45,8 @@ class ToolCall final : public Conversation {
   Credential credential_;
   Request request_;
   mcp::Outcome upstream_;
+  Passing passing_;
+  Settled settled_;
   std::string answer_;
   int http_status_ = 200;
 };

@@ -1,0 +1,264 @@
+#include "app/runtime/runtime.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <future>
+#include <thread>
+
+#include "app/runtime/secrets.h"
+
+namespace satgate::app {
+namespace {
+
+constexpr int64_t kCarveTicks = 10;  // seconds between two looks for expired carves
+
+// Waits on this thread for a task on a loop.
+template <class Task>
+void run_and_wait(net::Loop& loop, Task task) {
+  std::promise<void> done;
+  auto run = [](Task inner, std::promise<void>& finished) -> net::Task<> {
+    co_await std::move(inner);
+    finished.set_value();
+  };
+  net::spawn(loop, run(std::move(task), done));
+  done.get_future().wait();
+}
+
+net::Task<> drain_server(net::HttpServer& server, net::Milliseconds at_most) {
+  (void)co_await server.drain(at_most);
+}
+
+bool same_servers(const flow::Settings& a, const flow::Settings& b) {
+  const auto same = [](const flow::mcp::ServerConfig& x, const flow::mcp::ServerConfig& y) {
+    if (x.name != y.name || x.prefix != y.prefix || x.timeout != y.timeout) return false;
+    if (x.transport.index() != y.transport.index()) return false;
+    if (const auto* sx = std::get_if<flow::mcp::StdioCommand>(&x.transport)) {
+      const auto& sy = std::get<flow::mcp::StdioCommand>(y.transport);
+      return sx->command == sy.command && sx->args == sy.args && sx->env == sy.env;
+    }
+    const auto& hx = std::get<flow::mcp::HttpUpstream>(x.transport);
+    const auto& hy = std::get<flow::mcp::HttpUpstream>(y.transport);
+    return hx.url == hy.url && hx.headers == hy.headers && hx.ca_file == hy.ca_file;
+  };
+  return a.mcp_prefix == b.mcp_prefix && std::ranges::equal(a.mcp_servers, b.mcp_servers, same);
+}
+
+std::string joined(const std::vector<std::string>& lines) {
+  return fmt::format("{}", fmt::join(lines, "\n"));
+}
+
+}  // namespace
+
+struct Runtime::DataLoop {
+  net::Loop loop;
+  std::unique_ptr<flow::DataPlane> plane;
+  std::unique_ptr<net::HttpServer> server;
+};
+
+Runtime::~Runtime() {
+  stop();
+}
+
+Result<std::shared_ptr<flow::Settings>> Runtime::load_settings() {
+  const Sources sources = process_sources();
+  ConfigResult config;
+  if (options_.config_file.empty()) {
+    ProxyOptions proxy = options_.proxy;
+    proxy.mode = options_.mode;
+    config = proxy_config(proxy, sources);
+  } else {
+    TRY_ASSIGN(const std::string text, read_text_file(options_.config_file));
+    config = parse_config(text, sources, options_.mode);
+  }
+  warnings_ = config.warnings;
+  if (!config.settings) return fail(joined(config.errors));
+  if (!options_.listen.empty()) config.settings->server.address = options_.listen;
+  if (!options_.admin_listen.empty()) config.settings->admin.address = options_.admin_listen;
+  return config.settings;
+}
+
+Result<void> Runtime::put_config_budgets(const flow::Settings& settings) {
+  for (const BudgetRecord& budget : settings.budgets) {
+    if (auto put = bank_->directory().put_budget(budget); !put) {
+      return fail(fmt::format("budgets.{}: {}", budget.name, put.error().message));
+    }
+  }
+  return {};
+}
+
+Result<void> Runtime::record_config(std::string_view what) {
+  AuditEvent event;
+  event.time = clock_.now();
+  event.kind = EventKind::config;
+  event.subject = "gateway";
+  event.detail = what;
+  if (auto written = bank_->record(event); !written) return fail(written.error().reason);
+  return {};
+}
+
+Result<void> Runtime::open_books() {
+  store::BankOptions bank_options;
+  bank_options.data_dir = options_.data_dir;
+  bank_options.durability =
+      settings_->strict_durability ? store::Durability::strict : store::Durability::normal;
+  TRY_ASSIGN(bank_, store::Bank::open(bank_options, clock_));
+  TRY_ASSIGN(auto keyring, load_keyring(options_.data_dir, clock_.now()));
+  TRY(put_config_budgets(*settings_));
+  gateway_ = std::make_unique<flow::Gateway>(*bank_, clock_, settings_, std::move(keyring));
+  return record_config(fmt::format("started, version {}", SATGATE_VERSION));
+}
+
+void Runtime::start_hub(const flow::Settings& settings) {
+  if (settings.mcp_servers.empty()) return;
+  flow::mcp::HubOptions hub_options;
+  hub_options.prefix_mode = settings.mcp_prefix;
+  hub_options.version = SATGATE_VERSION;
+  net::Loop* loop = hub_loop_.get();
+  // The last user may be a call on another loop; a hub is destroyed on its own.
+  std::shared_ptr<flow::mcp::Hub> hub(
+      new flow::mcp::Hub(*loop, settings.mcp_servers, std::move(hub_options)),
+      [loop](flow::mcp::Hub* old) { loop->post([old] { delete old; }); });
+  run_and_wait(*loop, hub->start());
+  gateway_->set_hub(std::move(hub));
+}
+
+void Runtime::stop_hub() {
+  std::shared_ptr<flow::mcp::Hub> hub = gateway_ ? gateway_->hub() : nullptr;
+  if (!hub) return;
+  gateway_->set_hub(nullptr);
+  run_and_wait(*hub_loop_, hub->stop());
+  hub.reset();
+  std::promise<void> destroyed;
+  hub_loop_->post([&destroyed] { destroyed.set_value(); });
+  destroyed.get_future().wait();
+}
+
+Result<void> Runtime::open_agents() {
+  TRY_ASSIGN(net::ListenAddress address, net::parse_listen_address(settings_->server.address));
+  if (!settings_->server.tls_certificate.empty()) {
+    auto tls =
+        net::TlsServerContext::load(settings_->server.tls_certificate, settings_->server.tls_key);
+    if (!tls) return fail(fmt::format("server.tls: {}", tls.error().message));
+    tls_.emplace(std::move(*tls));
+    scheme_suffix_ = "s";
+  }
+  const size_t cores = std::max(1U, std::thread::hardware_concurrency());
+  const size_t count = settings_->threads == 0 ? cores : settings_->threads;
+  for (size_t i = 0; i < count; ++i) {
+    auto data = std::make_unique<DataLoop>();
+    data->plane = std::make_unique<flow::DataPlane>(*gateway_, data->loop);
+    net::HttpServerOptions server_options;
+    server_options.tls = tls_;
+    data->server =
+        std::make_unique<net::HttpServer>(data->loop, *data->plane, std::move(server_options));
+    const auto share = i == 0 ? net::Listener::Share::first : net::Listener::Share::joined;
+    TRY_ASSIGN(address, data->server->listen(address, share));
+    data_loops_.push_back(std::move(data));
+  }
+  listen_ = net::to_string(address);
+  for (const auto& data : data_loops_)
+    data->loop.start();
+  return {};
+}
+
+Result<void> Runtime::open_admin() {
+  TRY_ASSIGN(const net::ListenAddress address, net::parse_listen_address(settings_->admin.address));
+  TRY_ASSIGN(std::string token, load_admin_token(options_.data_dir));
+  const std::filesystem::path data_dir = options_.data_dir;
+  console::SaveKeyring save = [data_dir](const token::Keyring& keyring) {
+    return app::save_keyring(data_dir, keyring);
+  };
+  admin_ = std::make_unique<console::AdminPlane>(*gateway_, std::move(token), std::move(save));
+  admin_loop_ = std::make_unique<net::Loop>();
+  net::HttpServerOptions admin_options;
+  admin_options.connections_max = 256;
+  admin_server_ =
+      std::make_unique<net::HttpServer>(*admin_loop_, *admin_, std::move(admin_options));
+  TRY_ASSIGN(const net::ListenAddress bound, admin_server_->listen(address));
+  admin_listen_ = net::to_string(bound);
+  admin_loop_->start();
+  return {};
+}
+
+void Runtime::write_addresses() {
+  (void)write_file(options_.data_dir / "admin.address", admin_address() + "\n", 0600);
+  (void)write_file(options_.data_dir / "gateway.address", address() + "\n", 0600);
+}
+
+Result<void> Runtime::start() {
+  TRY_ASSIGN(settings_, load_settings());
+  TRY(open_books());
+  hub_loop_ = std::make_unique<net::Loop>();
+  hub_loop_->start();
+  TRY(open_admin());
+  start_hub(*settings_);
+  TRY(open_agents());
+  write_addresses();
+  return {};
+}
+
+Result<void> Runtime::reload() {
+  TRY_ASSIGN(std::shared_ptr<flow::Settings> fresh, load_settings());
+  if (tls_) TRY(tls_->reload());
+  TRY(put_config_budgets(*fresh));
+  // Sockets stay as they are: a listener can not move under its clients.
+  fresh->server = settings_->server;
+  fresh->admin = settings_->admin;
+  fresh->threads = settings_->threads;
+  fresh->strict_durability = settings_->strict_durability;
+  const bool new_servers = !same_servers(*settings_, *fresh);
+  settings_ = fresh;
+  gateway_->set_settings(settings_);
+  if (new_servers) {
+    std::shared_ptr<flow::mcp::Hub> old = gateway_->hub();
+    gateway_->set_hub(nullptr);
+    start_hub(*settings_);
+    if (old) run_and_wait(*hub_loop_, old->stop());
+  }
+  return record_config("reloaded");
+}
+
+void Runtime::tick() {
+  bank_->expire(clock_.now());
+  if (++ticks_ % kCarveTicks != 0) return;
+  // On the admin loop, where tokens change: one writer at a time.
+  admin_loop_->post([this] { admin_->tokens().return_expired_carves(); });
+}
+
+void Runtime::stop() {
+  if (!bank_) return;
+  if (gateway_) gateway_->draining = true;
+  const net::Milliseconds at_most(settings_->drain_seconds_max * 1000);
+  for (const auto& data : data_loops_) {
+    run_and_wait(data->loop, drain_server(*data->server, at_most));
+  }
+  if (hub_loop_) stop_hub();
+  if (admin_server_ && !admin_listen_.empty()) {
+    run_and_wait(*admin_loop_, drain_server(*admin_server_, net::Milliseconds(2000)));
+  }
+  for (const auto& data : data_loops_) {
+    data->loop.stop();
+    data->loop.join();
+  }
+  data_loops_.clear();
+  if (admin_loop_) {
+    admin_loop_->stop();
+    admin_loop_->join();
+  }
+  admin_server_.reset();
+  admin_.reset();
+  admin_loop_.reset();
+  if (hub_loop_) {
+    hub_loop_->stop();
+    hub_loop_->join();
+  }
+  gateway_.reset();
+  hub_loop_.reset();
+  std::error_code ignored;
+  std::filesystem::remove(options_.data_dir / "admin.address", ignored);
+  std::filesystem::remove(options_.data_dir / "gateway.address", ignored);
+  bank_.reset();
+}
+
+}  // namespace satgate::app

@@ -1,0 +1,71 @@
+// The wiring of a running gateway: bank, loops, listeners, hub, admin. Built in start(), taken down
+// in the opposite order.
+//
+// Threads: one loop a core for agents, one for the MCP hub, one for the admin API (whose work may
+// block), the bank's own, and the caller's, which waits for signals and keeps the clockwork going.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "app/runtime/start.h"
+#include "console/admin_plane.h"
+#include "flow/data_plane.h"
+#include "flow/gateway.h"
+#include "net/http_server.h"
+#include "store/bank.h"
+
+namespace satgate::app {
+
+class Runtime {
+ public:
+  explicit Runtime(StartOptions options);
+  ~Runtime();
+  Runtime(const Runtime&) = delete;
+  Runtime& operator=(const Runtime&) = delete;
+
+  // Fails with sentences for a person.
+  Result<void> start();
+  // Reads config and certificates again. On failure nothing has changed.
+  Result<void> reload();
+  // Charges what is overdue, returns what has expired. Call about once a second.
+  void tick();
+  // Lets calls under way end, then closes everything. Idempotent.
+  void stop();
+
+  std::string address() const { return "http" + scheme_suffix_ + "://" + listen_; }
+  std::string admin_address() const { return "http://" + admin_listen_; }
+  const store::RecoveryReport& recovery() const { return bank_->recovery(); }
+  const std::vector<std::string>& warnings() const { return warnings_; }
+
+ private:
+  struct DataLoop;
+
+  Result<std::shared_ptr<flow::Settings>> load_settings();
+  Result<void> open_books();
+  Result<void> open_agents();
+  Result<void> open_admin();
+  Result<void> put_config_budgets(const flow::Settings& settings);
+  Result<void> record_config(std::string_view what);
+  void start_hub(const flow::Settings& settings);
+  void stop_hub();
+  void write_addresses();
+
+  StartOptions options_;
+  std::vector<std::string> warnings_;
+  SystemClock clock_;
+  std::shared_ptr<const flow::Settings> settings_;
+  std::unique_ptr<store::Bank> bank_;
+  std::unique_ptr<flow::Gateway> gateway_;
+  std::unique_ptr<net::Loop> hub_loop_;
+  std::optional<net::TlsServerContext> tls_;
+  std::vector<std::unique_ptr<DataLoop>> data_loops_;
+  std::unique_ptr<net::Loop> admin_loop_;
+  std::unique_ptr<console::AdminPlane> admin_;
+  std::unique_ptr<net::HttpServer> admin_server_;
+  std::string listen_, admin_listen_, scheme_suffix_;
+  int64_t ticks_ = 0;
+};
+
+}  // namespace satgate::app

@@ -1,0 +1,82 @@
+#include "app/runtime/start.h"
+
+#include <fmt/format.h>
+#include <spdlog/sinks/stdout_color_sinks.h>
+#include <spdlog/spdlog.h>
+
+#include <csignal>
+#include <ctime>
+
+#include "app/runtime/runtime.h"
+
+namespace satgate::app {
+namespace {
+
+// Signals are taken by sigtimedwait() on the main thread alone; all other threads inherit the mask.
+sigset_t block_signals() {
+  sigset_t set;
+  sigemptyset(&set);
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP})
+    sigaddset(&set, signal);
+  pthread_sigmask(SIG_BLOCK, &set, nullptr);
+  std::signal(SIGPIPE, SIG_IGN);
+  return set;
+}
+
+void set_up_log() {
+  auto logger = spdlog::stderr_color_mt("satgate");
+  logger->set_pattern("%Y-%m-%dT%H:%M:%S.%e %^%l%$ %v");
+  spdlog::set_default_logger(std::move(logger));
+}
+
+void say_what_was_found(const Runtime& runtime) {
+  for (const std::string& warning : runtime.warnings())
+    spdlog::warn("config: {}", warning);
+  const store::RecoveryReport& found = runtime.recovery();
+  if (found.holds_charged > 0) {
+    spdlog::warn("{} calls were cut by a crash; each was charged in full", found.holds_charged);
+  }
+  if (found.leases_written_off > 0) {
+    spdlog::warn("the power may have failed: {} accounts were charged the rest of their lease",
+                 found.leases_written_off);
+  }
+  if (found.bytes_dropped > 0) {
+    spdlog::warn("a last record of {} bytes was torn and dropped", found.bytes_dropped);
+  }
+}
+
+}  // namespace
+
+int run_gateway(const StartOptions& options) {
+  const sigset_t signals = block_signals();
+  set_up_log();
+  Runtime runtime(options);
+  if (auto started = runtime.start(); !started) {
+    fmt::print(stderr, "satgate: {}\n", started.error().message);
+    return 1;
+  }
+  say_what_was_found(runtime);
+  spdlog::info("agents  {}", runtime.address());
+  spdlog::info("admin   {}", runtime.admin_address());
+  spdlog::info("data    {}", options.data_dir.string());
+  while (true) {
+    constexpr timespec second{1, 0};
+    const int signal = sigtimedwait(&signals, nullptr, &second);
+    if (signal == SIGHUP) {
+      if (auto reloaded = runtime.reload(); !reloaded) {
+        spdlog::error("the new config was not taken:\n{}", reloaded.error().message);
+      } else {
+        spdlog::info("the config was read again");
+      }
+    } else if (signal > 0) {
+      break;
+    }
+    runtime.tick();
+  }
+  spdlog::info("draining");
+  runtime.stop();
+  spdlog::info("stopped");
+  return 0;
+}
+
+}  // namespace satgate::app

@@ -1,0 +1,1066 @@
+// The admin API as OpenAPI 3.1. A test walks its paths against a running gateway.
+#pragma once
+
+#include <string_view>
+
+namespace satgate::console {
+
+inline constexpr std::string_view kOpenApi = R"json({
+ "openapi": "3.1.0",
+ "info": {
+  "title": "SatGate admin API",
+  "version": "1"
+ },
+ "servers": [
+  {
+   "url": "/api/v1"
+  }
+ ],
+ "security": [
+  {
+   "admin": []
+  }
+ ],
+ "paths": {
+  "/tokens": {
+   "get": {
+    "summary": "All tokens with their balances",
+    "responses": {
+     "200": {
+      "description": "tokens",
+      "content": {
+       "application/json": {
+        "schema": {
+         "type": "array"
+        }
+       }
+      }
+     },
+     "default": {
+      "$ref": "#/components/responses/Error"
+     }
+    }
+   },
+   "post": {
+    "summary": "Mint a root token; its text is in this answer only",
+    "requestBody": {
+     "required": true,
+     "content": {
+      "application/json": {
+       "schema": {
+        "type": "object",
+        "additionalProperties": false,
+        "required": [
+         "name"
+        ],
+        "properties": {
+         "name": {
+          "type": "string"
+         },
+         "hourly_limit": {
+          "oneOf": [
+           {
+            "type": "number"
+           },
+           {
+            "type": "string"
+           }
+          ],
+          "description": "credits, or text with a unit: \"$0.05\""
+         },
+         "daily_limit": {
+          "oneOf": [
+           {
+            "type": "number"
+           },
+           {
+            "type": "string"
+           }
+          ],
+          "description": "credits, or text with a unit: \"$0.05\""
+         },
+         "monthly_limit": {
+          "oneOf": [
+           {
+            "type": "number"
+           },
+           {
+            "type": "string"
+           }
+          ],
+          "description": "credits, or text with a unit: \"$0.05\""
+         },
+         "total_limit": {
+          "oneOf": [
+           {
+            "type": "number"
+           },
+           {
+            "type": "string"
+           }
+          ],
+          "description": "credits, or text with a unit: \"$0.05\""
+         },
+         "budget": {
+          "type": "string"
+         },
+         "labels": {
+          "type": "object",
+          "additionalProperties": {
+           "type": "string"
+          }
+         },
+         "alert_threshold": {
+          "oneOf": [
+           {
+            "type": "number"
+           },
+           {
+            "type": "string"
+           }
+          ],
+          "description": "credits, or text with a unit: \"$0.05\""
+         },
+         "audience": {
+          "type": "array",
+          "items": {
+           "type": "string"
+          }
+         },
+         "endpoints": {
+          "type": "array",
+          "items": {
+           "type": "string"
+          }
+         },
+         "methods": {
+          "type": "array",
+          "items": {
+           "type": "string"
+          }
+         },
+         "allow_tools": {
+          "type": "array",
+          "items": {
+           "type": "string"
+          }
+         },
+         "deny_tools": {
+          "type": "array",
+          "items": {
+           "type": "string"
+          }
+         },
+         "models": {
+          "type": "array",
+          "items": {
+           "type": "string"
+          }
+         },
+         "upstream": {
+          "type": "string"
+         },
+         "rate_limit": {
+          "type": "string",
+          "examples": [
+           "10/min"
+          ]
+         },
+         "expires": {
+          "type": "string",
+          "description": "1h, a date, or RFC 3339"
+         },
+         "call_limit": {
+          "oneOf": [
+           {
+            "type": "number"
+           },
+           {
+            "type": "string"
+           }
+          ],
+          "description": "credits, or text with a unit: \"$0.05\""
+         },
+         "max_depth": {
+          "type": "integer",
+          "minimum": 0
+         }
+        }
+       }
+      }
+     }
+    },
+    "responses": {
+     "200": {
+      "description": "token, id, name and limits",
+      "content": {
+       "application/json": {
+        "schema": {
+         "type": "object"
+        }
+       }
+      }
+     },
+     "default": {
+      "$ref": "#/components/responses/Error"
+     }
+    }
+   }
+  },
+  "/tokens/revoke": {
+   "post": {
+    "summary": "Revoke by name, id, lineage point or token text, with everything below",
+    "requestBody": {
+     "required": true,
+     "content": {
+      "application/json": {
+       "schema": {
+        "type": "object",
+        "additionalProperties": false,
+        "required": [
+         "token"
+        ],
+        "properties": {
+         "token": {
+          "type": "string"
+         }
+        }
+       }
+      }
+     }
+    },
+    "responses": {
+     "200": {
+      "description": "what was revoked",
+      "content": {
+       "application/json": {
+        "schema": {
+         "type": "object"
+        }
+       }
+      }
+     },
+     "default": {
+      "$ref": "#/components/responses/Error"
+     }
+    }
+   }
+  },
+  "/tokens/{token}": {
+   "parameters": [
+    {
+     "name": "token",
+     "in": "path",
+     "required": true,
+     "schema": {
+      "type": "string"
+     }
+    }
+   ],
+   "get": {
+    "summary": "One token with its lineage",
+    "responses": {
+     "200": {
+      "description": "token",
+      "content": {
+       "application/json": {
+        "schema": {
+         "type": "object"
+        }
+       }
+      }
+     },
+     "default": {
+      "$ref": "#/components/responses/Error"
+     }
+    }
+   },
+   "patch": {
+    "summary": "Change limits; with `expires` they return by themselves",
+    "requestBody": {
+     "required": true,
+     "content": {
+      "application/json": {
+       "schema": {
+        "type": "object",
+        "additionalProperties": false,
+        "required": [],
+        "properties": {
+         "hourly_limit": {
+          "oneOf": [
+           {
+            "type": "number"
+           },
+           {
+            "type": "string"
+           }
+          ],
+          "description": "credits, or text with a unit: \"$0.05\""
+         },
+         "daily_limit": {
+          "oneOf": [
+           {
+            "type": "number"
+           },
+           {
+            "type": "string"
+           }
+          ],
+          "description": "credits, or text with a unit: \"$0.05\""
+         },
+         "monthly_limit": {
+          "oneOf": [
+           {
+            "type": "number"
+           },
+           {
+            "type": "string"
+           }
+          ],
+          "description": "credits, or text with a unit: \"$0.05\""
+         },
+         "total_limit": {
+          "oneOf": [
+           {
+            "type": "number"
+           },
+           {
+            "type": "string"
+           }
+          ],
+          "description": "credits, or text with a unit: \"$0.05\""
+         },
+         "expires": {
+          "type": "string"
+         },
+         "labels": {
+          "type": "object",
+          "additionalProperties": {
+           "type": "string"
+          }
+         },
+         "alert_threshold": {
+          "oneOf": [
+           {
+            "type": "number"
+           },
+           {
+            "type": "string"
+           }
+          ],
+          "description": "credits, or text with a unit: \"$0.05\""
+         }
+        }
+       }
+      }
+     }
+    },
+    "responses": {
+     "200": {
+      "description": "token",
+      "content": {
+       "application/json": {
+        "schema": {
+         "type": "object"
+        }
+       }
+      }
+     },
+     "default": {
+      "$ref": "#/components/responses/Error"
+     }
+    }
+   },
+   "delete": {
+    "summary": "Revoke",
+    "responses": {
+     "200": {
+      "description": "what was revoked",
+      "content": {
+       "application/json": {
+        "schema": {
+         "type": "object"
+        }
+       }
+      }
+     },
+     "default": {
+      "$ref": "#/components/responses/Error"
+     }
+    }
+   }
+  },
+  "/tokens/{token}/unblock": {
+   "parameters": [
+    {
+     "name": "token",
+     "in": "path",
+     "required": true,
+     "schema": {
+      "type": "string"
+     }
+    }
+   ],
+   "post": {
+    "summary": "Clear an overrun",
+    "responses": {
+     "200": {
+      "description": "token",
+      "content": {
+       "application/json": {
+        "schema": {
+         "type": "object"
+        }
+       }
+      }
+     },
+     "default": {
+      "$ref": "#/components/responses/Error"
+     }
+    }
+   }
+  },
+  "/mint": {
+   "post": {
+    "summary": "Carve a child's budget out of its parent's",
+    "requestBody": {
+     "required": true,
+     "content": {
+      "application/json": {
+       "schema": {
+        "type": "object",
+        "additionalProperties": false,
+        "required": [
+         "parent",
+         "budget",
+         "holder"
+        ],
+        "properties": {
+         "parent": {
+          "type": "string"
+         },
+         "budget": {
+          "oneOf": [
+           {
+            "type": "number"
+           },
+           {
+            "type": "string"
+           }
+          ],
+          "description": "credits, or text with a unit: \"$0.05\""
+         },
+         "holder": {
+          "type": "string"
+         },
+         "audience": {
+          "type": "array",
+          "items": {
+           "type": "string"
+          }
+         },
+         "endpoints": {
+          "type": "array",
+          "items": {
+           "type": "string"
+          }
+         },
+         "methods": {
+          "type": "array",
+          "items": {
+           "type": "string"
+          }
+         },
+         "allow_tools": {
+          "type": "array",
+          "items": {
+           "type": "string"
+          }
+         },
+         "deny_tools": {
+          "type": "array",
+          "items": {
+           "type": "string"
+          }
+         },
+         "models": {
+          "type": "array",
+          "items": {
+           "type": "string"
+          }
+         },
+         "upstream": {
+          "type": "string"
+         },
+         "rate_limit": {
+          "type": "string",
+          "examples": [
+           "10/min"
+          ]
+         },
+         "expires": {
+          "type": "string",
+          "description": "1h, a date, or RFC 3339"
+         },
+         "call_limit": {
+          "oneOf": [
+           {
+            "type": "number"
+           },
+           {
+            "type": "string"
+           }
+          ],
+          "description": "credits, or text with a unit: \"$0.05\""
+         },
+         "max_depth": {
+          "type": "integer",
+          "minimum": 0
+         }
+        }
+       }
+      }
+     }
+    },
+    "responses": {
+     "200": {
+      "description": "token, id, name",
+      "content": {
+       "application/json": {
+        "schema": {
+         "type": "object"
+        }
+       }
+      }
+     },
+     "default": {
+      "$ref": "#/components/responses/Error"
+     }
+    }
+   }
+  },
+  "/budgets": {
+   "get": {
+    "summary": "Named budgets",
+    "responses": {
+     "200": {
+      "description": "budgets",
+      "content": {
+       "application/json": {
+        "schema": {
+         "type": "array"
+        }
+       }
+      }
+     },
+     "default": {
+      "$ref": "#/components/responses/Error"
+     }
+    }
+   },
+   "post": {
+    "summary": "Create a budget",
+    "requestBody": {
+     "required": true,
+     "content": {
+      "application/json": {
+       "schema": {
+        "type": "object",
+        "additionalProperties": false,
+        "required": [
+         "name"
+        ],
+        "properties": {
+         "name": {
+          "type": "string"
+         },
+         "parent": {
+          "type": "string"
+         },
+         "hourly_limit": {
+          "oneOf": [
+           {
+            "type": "number"
+           },
+           {
+            "type": "string"
+           }
+          ],
+          "description": "credits, or text with a unit: \"$0.05\""
+         },
+         "daily_limit": {
+          "oneOf": [
+           {
+            "type": "number"
+           },
+           {
+            "type": "string"
+           }
+          ],
+          "description": "credits, or text with a unit: \"$0.05\""
+         },
+         "monthly_limit": {
+          "oneOf": [
+           {
+            "type": "number"
+           },
+           {
+            "type": "string"
+           }
+          ],
+          "description": "credits, or text with a unit: \"$0.05\""
+         },
+         "total_limit": {
+          "oneOf": [
+           {
+            "type": "number"
+           },
+           {
+            "type": "string"
+           }
+          ],
+          "description": "credits, or text with a unit: \"$0.05\""
+         }
+        }
+       }
+      }
+     }
+    },
+    "responses": {
+     "200": {
+      "description": "budget",
+      "content": {
+       "application/json": {
+        "schema": {
+         "type": "object"
+        }
+       }
+      }
+     },
+     "default": {
+      "$ref": "#/components/responses/Error"
+     }
+    }
+   }
+  },
+  "/budgets/{name}": {
+   "parameters": [
+    {
+     "name": "name",
+     "in": "path",
+     "required": true,
+     "schema": {
+      "type": "string"
+     }
+    }
+   ],
+   "get": {
+    "summary": "One budget",
+    "responses": {
+     "200": {
+      "description": "budget",
+      "content": {
+       "application/json": {
+        "schema": {
+         "type": "object"
+        }
+       }
+      }
+     },
+     "default": {
+      "$ref": "#/components/responses/Error"
+     }
+    }
+   },
+   "patch": {
+    "summary": "Change limits or parent",
+    "requestBody": {
+     "required": true,
+     "content": {
+      "application/json": {
+       "schema": {
+        "type": "object",
+        "additionalProperties": false,
+        "required": [],
+        "properties": {
+         "parent": {
+          "type": "string"
+         },
+         "hourly_limit": {
+          "oneOf": [
+           {
+            "type": "number"
+           },
+           {
+            "type": "string"
+           }
+          ],
+          "description": "credits, or text with a unit: \"$0.05\""
+         },
+         "daily_limit": {
+          "oneOf": [
+           {
+            "type": "number"
+           },
+           {
+            "type": "string"
+           }
+          ],
+          "description": "credits, or text with a unit: \"$0.05\""
+         },
+         "monthly_limit": {
+          "oneOf": [
+           {
+            "type": "number"
+           },
+           {
+            "type": "string"
+           }
+          ],
+          "description": "credits, or text with a unit: \"$0.05\""
+         },
+         "total_limit": {
+          "oneOf": [
+           {
+            "type": "number"
+           },
+           {
+            "type": "string"
+           }
+          ],
+          "description": "credits, or text with a unit: \"$0.05\""
+         }
+        }
+       }
+      }
+     }
+    },
+    "responses": {
+     "200": {
+      "description": "budget",
+      "content": {
+       "application/json": {
+        "schema": {
+         "type": "object"
+        }
+       }
+      }
+     },
+     "default": {
+      "$ref": "#/components/responses/Error"
+     }
+    }
+   }
+  },
+  "/keys": {
+   "get": {
+    "summary": "Ids of the root keys",
+    "responses": {
+     "200": {
+      "description": "keys",
+      "content": {
+       "application/json": {
+        "schema": {
+         "type": "array"
+        }
+       }
+      }
+     },
+     "default": {
+      "$ref": "#/components/responses/Error"
+     }
+    }
+   }
+  },
+  "/keys/rotate": {
+   "post": {
+    "summary": "New active key; live tokens go on",
+    "responses": {
+     "200": {
+      "description": "keys",
+      "content": {
+       "application/json": {
+        "schema": {
+         "type": "array"
+        }
+       }
+      }
+     },
+     "default": {
+      "$ref": "#/components/responses/Error"
+     }
+    }
+   }
+  },
+  "/keys/{id}": {
+   "parameters": [
+    {
+     "name": "id",
+     "in": "path",
+     "required": true,
+     "schema": {
+      "type": "string"
+     }
+    }
+   ],
+   "delete": {
+    "summary": "Retire a key and all tokens it minted",
+    "responses": {
+     "200": {
+      "description": "keys",
+      "content": {
+       "application/json": {
+        "schema": {
+         "type": "array"
+        }
+       }
+      }
+     },
+     "default": {
+      "$ref": "#/components/responses/Error"
+     }
+    }
+   }
+  },
+  "/audit/events": {
+   "get": {
+    "summary": "Events, oldest first",
+    "parameters": [
+     {
+      "name": "subject",
+      "in": "query",
+      "schema": {
+       "type": "string"
+      }
+     },
+     {
+      "name": "tool",
+      "in": "query",
+      "schema": {
+       "type": "string"
+      }
+     },
+     {
+      "name": "decision",
+      "in": "query",
+      "schema": {
+       "type": "string"
+      }
+     },
+     {
+      "name": "code",
+      "in": "query",
+      "schema": {
+       "type": "string"
+      }
+     },
+     {
+      "name": "kind",
+      "in": "query",
+      "schema": {
+       "type": "string"
+      }
+     },
+     {
+      "name": "request_id",
+      "in": "query",
+      "schema": {
+       "type": "string"
+      }
+     },
+     {
+      "name": "since",
+      "in": "query",
+      "schema": {
+       "type": "string"
+      }
+     },
+     {
+      "name": "until",
+      "in": "query",
+      "schema": {
+       "type": "string"
+      }
+     },
+     {
+      "name": "after",
+      "in": "query",
+      "schema": {
+       "type": "string"
+      }
+     },
+     {
+      "name": "limit",
+      "in": "query",
+      "schema": {
+       "type": "string"
+      }
+     }
+    ],
+    "responses": {
+     "200": {
+      "description": "events",
+      "content": {
+       "application/json": {
+        "schema": {
+         "type": "object"
+        }
+       }
+      }
+     },
+     "default": {
+      "$ref": "#/components/responses/Error"
+     }
+    }
+   }
+  },
+  "/audit/checkpoints": {
+   "get": {
+    "summary": "Signed checkpoints of the chain",
+    "responses": {
+     "200": {
+      "description": "checkpoints",
+      "content": {
+       "application/json": {
+        "schema": {
+         "type": "object"
+        }
+       }
+      }
+     },
+     "default": {
+      "$ref": "#/components/responses/Error"
+     }
+    }
+   }
+  },
+  "/reports/spend": {
+   "get": {
+    "summary": "Spend by dimension",
+    "parameters": [
+     {
+      "name": "by",
+      "in": "query",
+      "schema": {
+       "enum": [
+        "team",
+        "agent",
+        "tool",
+        "model",
+        "endpoint",
+        "workflow",
+        "upstream",
+        "project",
+        "environment"
+       ]
+      }
+     },
+     {
+      "name": "since",
+      "in": "query",
+      "schema": {
+       "type": "string"
+      }
+     },
+     {
+      "name": "until",
+      "in": "query",
+      "schema": {
+       "type": "string"
+      }
+     }
+    ],
+    "responses": {
+     "200": {
+      "description": "rows and total",
+      "content": {
+       "application/json": {
+        "schema": {
+         "type": "object"
+        }
+       }
+      }
+     },
+     "default": {
+      "$ref": "#/components/responses/Error"
+     }
+    }
+   }
+  },
+  "/prices": {
+   "get": {
+    "summary": "Everything that has a price",
+    "responses": {
+     "200": {
+      "description": "prices",
+      "content": {
+       "application/json": {
+        "schema": {
+         "type": "object"
+        }
+       }
+      }
+     },
+     "default": {
+      "$ref": "#/components/responses/Error"
+     }
+    }
+   }
+  },
+  "/status": {
+   "get": {
+    "summary": "Health, upstreams, recovery",
+    "responses": {
+     "200": {
+      "description": "status",
+      "content": {
+       "application/json": {
+        "schema": {
+         "type": "object"
+        }
+       }
+      }
+     },
+     "default": {
+      "$ref": "#/components/responses/Error"
+     }
+    }
+   }
+  }
+ },
+ "components": {
+  "securitySchemes": {
+   "admin": {
+    "type": "http",
+    "scheme": "bearer",
+    "description": "the content of admin.token in the data directory"
+   }
+  },
+  "responses": {
+   "Error": {
+    "description": "what was wrong",
+    "content": {
+     "application/json": {
+      "schema": {
+       "type": "object",
+       "required": [
+        "error",
+        "message"
+       ],
+       "properties": {
+        "error": {
+         "type": "string"
+        },
+        "message": {
+         "type": "string"
+        }
+       }
+      }
+     }
+    }
+   }
+  }
+ }
+})json";
+
+}  // namespace satgate::console

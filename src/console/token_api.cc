@@ -1,0 +1,415 @@
+#include "console/token_api.h"
+
+#include <fmt/format.h>
+
+#include "base/crypto.h"
+#include "console/narrowing.h"
+#include "flow/account_path.h"
+#include "token/macaroon.h"
+#include "token/mint.h"
+
+namespace satgate::console {
+namespace {
+
+Narrowing read_narrowing(Fields& fields) {
+  Narrowing n;
+  n.audience = fields.list("audience");
+  n.endpoints = fields.list("endpoints");
+  n.methods = fields.list("methods");
+  n.tools = fields.list("allow_tools");
+  n.tools_deny = fields.list("deny_tools");
+  n.models = fields.list("models");
+  n.upstream = fields.text("upstream");
+  n.rate_limit = fields.text("rate_limit");
+  n.expires = fields.text("expires");
+  n.call_max = fields.amount("call_limit");
+  if (const auto depth = fields.whole("max_depth")) n.max_depth = static_cast<uint32_t>(*depth);
+  return n;
+}
+
+std::expected<void, ApiError> check_name(const std::optional<std::string>& name) {
+  if (!name || name->empty()) return bad_request("'name' is missing");
+  if (name->size() > 128) return bad_request("'name' is longer than 128 bytes");
+  for (const char c : *name) {
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) {
+      return bad_request("'name' holds a control character");
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+TokenApi::TokenApi(flow::Gateway& gateway, SaveKeyring save_keyring)
+    : gateway_(gateway),
+      save_keyring_(std::move(save_keyring)),
+      currency_(gateway.settings()->currency) {}
+
+std::shared_ptr<const TokenRecord> TokenApi::find(std::string_view id_or_name) const {
+  store::Directory& directory = gateway_.bank.directory();
+  if (auto record = directory.token_by_name(id_or_name)) return record;
+  if (const auto id = parse_id<TokenId>(id_or_name)) return directory.token(*id);
+  return nullptr;
+}
+
+std::expected<void, ApiError> TokenApi::note(EventKind kind, const TokenRecord& record,
+                                             std::string_view detail) {
+  AuditEvent event;
+  event.time = gateway_.clock.now();
+  event.kind = kind;
+  event.subject = record.name;
+  event.token = record.id;
+  event.budget = record.budget;
+  for (const auto& [name, value] : record.labels)
+    event.labels.push_back({name, value});
+  event.detail = detail;
+  if (auto written = gateway_.bank.record(event); !written) {
+    return unavailable(written.error().reason);
+  }
+  return {};
+}
+
+Reply TokenApi::create(const Json& body) {
+  Fields fields(body, currency());
+  const Time now = gateway_.clock.now();
+  const std::optional<std::string> name = fields.text("name");
+  TokenRecord record;
+  record.limits = fields.limits();
+  record.budget = fields.text("budget").value_or("");
+  record.labels = fields.strings("labels");
+  record.alert_threshold = fields.amount("alert_threshold");
+  const Narrowing narrowing = read_narrowing(fields);
+  TRY(fields.finish());
+  TRY(check_name(name));
+  record.name = *name;
+  store::Directory& directory = gateway_.bank.directory();
+  if (directory.token_by_name(record.name)) {
+    return conflict(
+        fmt::format("there is a token '{}' already; choose another name, or change that "
+                    "one with 'satgate token update'",
+                    record.name));
+  }
+  if (!record.budget.empty() && !directory.budget(record.budget)) {
+    return bad_request(
+        fmt::format("there is no budget '{0}'; create it with 'satgate budget create "
+                    "--name {0}'",
+                    record.budget));
+  }
+  auto caveats = caveats_of(narrowing, now);
+  if (!caveats) return bad_request(caveats.error().message);
+  const std::shared_ptr<const token::Keyring> keyring = gateway_.keyring();
+  record.id = random_id<TokenId>();
+  record.key_id = keyring->active().id;
+  record.created = now;
+  record.caveats = std::move(*caveats);
+  if (narrowing.expires) record.expires = *parse_expiry(*narrowing.expires, now);
+  auto text = token::mint(*keyring, record.id, record.caveats, currency());
+  if (!text) return bad_request(text.error().message);
+  TRY(note(EventKind::mint, record, "minted"));
+  if (auto added = directory.add_token(record); !added) return conflict(added.error().message);
+  Json out = describe(record, false);
+  Json with_token = {{"token", *text}};
+  with_token.update(out);
+  return with_token;
+}
+
+Reply TokenApi::mint_child(const Json& body) {
+  Fields fields(body, currency());
+  const Time now = gateway_.clock.now();
+  const std::optional<std::string> parent_text = fields.text("parent");
+  const std::optional<Money> budget = fields.amount("budget");
+  const std::optional<std::string> holder = fields.text("holder");
+  Narrowing narrowing = read_narrowing(fields);
+  TRY(fields.finish());
+  if (!parent_text) return bad_request("'parent' is missing: the token to carve from");
+  if (!budget || budget->is_zero()) return bad_request("'budget' is missing, or zero");
+  TRY(check_name(holder));
+  store::Directory& directory = gateway_.bank.directory();
+  if (directory.token_by_name(*holder)) {
+    return conflict(fmt::format("there is a token '{}' already; choose another holder", *holder));
+  }
+  narrowing.holder = *holder;
+  narrowing.budget_max = *budget;
+
+  token::Verifier verifier(gateway_.keyring(), currency());
+  std::string why;
+  auto parent = verifier.verify(*parent_text, &why);
+  if (!parent) {
+    return std::unexpected(ApiError{401, std::string(code(parent.error())),
+                                    fmt::format("the parent token does not verify: {}", why)});
+  }
+  const std::shared_ptr<const TokenRecord> root = directory.token(parent->token());
+  if (!root) return not_found("the parent token was not minted by this gateway");
+  const auto token_revoked = [&](const TokenId&) { return root->revoked; };
+  const auto point_revoked = [&](const AccountId& p) { return directory.is_revoked(p); };
+  auto stale = token::judge_revocation(*parent, token_revoked, point_revoked);
+  if (!stale) stale = token::judge_time(*parent, now);
+  if (stale) {
+    return std::unexpected(ApiError{401, std::string(code(*stale)), "the parent token has ended"});
+  }
+  auto caveats = caveats_of(narrowing, now);
+  if (!caveats) return bad_request(caveats.error().message);
+  auto text = token::attenuate(*parent_text, *caveats, currency());
+  if (!text) return bad_request(text.error().message);
+  auto child = verifier.verify(*text, &why);
+  if (!child) {
+    return std::unexpected(ApiError{403, std::string(code(child.error())),
+                                    fmt::format("this child would not verify: {}", why)});
+  }
+  Path path;
+  std::vector<std::shared_ptr<const BudgetRecord>> keep;
+  if (!flow::add_token_accounts(path, *parent, *root, now) ||
+      !flow::add_budget_accounts(path, *root, directory, keep)) {
+    return std::unexpected(
+        ApiError{403, "depth_exceeded", "the parent has too many accounts above it"});
+  }
+  AccountId child_account;
+  for (const LineageAccount& account : child->chain().accounts) {
+    if (!account.is_rate) child_account = account.account;
+  }
+  TokenRecord record;
+  record.id = TokenId{child->chain().points.back().bytes};
+  record.name = *holder;
+  record.key_id = root->key_id;
+  record.created = now;
+  record.limits[Window::lifetime] = *budget;
+  record.budget = root->budget;
+  record.labels = root->labels;
+  record.caveats = std::move(*caveats);
+  record.parent = root->id;
+  record.carved_account = child_account;
+  record.carved = *budget;
+  if (narrowing.expires) record.expires = *parse_expiry(*narrowing.expires, now);
+
+  if (auto carved = gateway_.bank.carve(path, child_account, *budget, now); !carved) {
+    if (const auto* down = std::get_if<store::Unavailable>(&carved.error())) {
+      return unavailable(down->reason);
+    }
+    const auto& misfit = std::get<ledger::Misfit>(carved.error());
+    return std::unexpected(
+        ApiError{402, std::string(code(misfit.refusal)),
+                 fmt::format("'{}' has {} credits left to hand down, and {} were asked for",
+                             path.entries()[misfit.entry].label, format_credits(misfit.remaining),
+                             format_credits(*budget))});
+  }
+  if (auto noted =
+          note(EventKind::mint, record,
+               fmt::format("carved {} credits from {}", format_credits(*budget), root->name));
+      !noted) {
+    gateway_.bank.close_carve(child_account);
+    return std::unexpected(noted.error());
+  }
+  if (auto added = directory.add_token(record); !added) {
+    gateway_.bank.close_carve(child_account);
+    return conflict(added.error().message);
+  }
+  Json with_token = {{"token", *text}};
+  with_token.update(describe(record, false));
+  return with_token;
+}
+
+Json TokenApi::describe_lineage(const TokenRecord& record) const {
+  Json points = Json::array();
+  const TokenId root = record.parent.value_or(record.id);
+  for (const store::SeenPoint& seen : gateway_.bank.directory().points_of(root)) {
+    points.push_back({{"point", to_string(seen.point)},
+                      {"parent", to_string(seen.parent)},
+                      {"holder", seen.holder},
+                      {"caveat", seen.caveat},
+                      {"first_seen", format_rfc3339(seen.first_seen)},
+                      {"revoked", gateway_.bank.directory().is_revoked(seen.point)}});
+  }
+  return points;
+}
+
+Json TokenApi::describe(const TokenRecord& record, bool with_lineage) const {
+  const Time now = gateway_.clock.now();
+  const AccountId account = record.carved_account.value_or(token_account(record.id));
+  const ledger::Balance balance = gateway_.bank.balance(account, now);
+  const SpendLimits limits = effective_limits(record, now);
+  Json out = {{"id", to_string(record.id)},
+              {"name", record.name},
+              {"created", format_rfc3339(record.created)},
+              {"revoked", record.revoked},
+              {"blocked", balance.blocked},
+              {"limits", limits_json(limits)},
+              {"spent", money_json(balance.spent)},
+              {"held", money_json(balance.held)},
+              {"carved", money_json(balance.carved)}};
+  Json windows = Json::object();
+  for (const Window w : {Window::hour, Window::day, Window::month}) {
+    windows[std::string(to_string(w))] = money_json(balance.window_spent[static_cast<size_t>(w)]);
+  }
+  out["spent_in"] = windows;
+  if (record.expires) out["expires"] = format_rfc3339(*record.expires);
+  if (record.override_limits && now < record.override_limits->until) {
+    out["override"] = limits_json(record.override_limits->limits);
+    out["override"]["until"] = format_rfc3339(record.override_limits->until);
+  }
+  if (!record.budget.empty()) out["budget"] = record.budget;
+  if (record.alert_threshold) out["alert_threshold"] = money_json(*record.alert_threshold);
+  if (record.parent) out["parent"] = to_string(*record.parent);
+  Json labels = Json::object();
+  for (const auto& [name, value] : record.labels)
+    labels[name] = value;
+  out["labels"] = labels;
+  out["caveats"] = record.caveats;
+  if (with_lineage) out["lineage"] = describe_lineage(record);
+  return out;
+}
+
+Reply TokenApi::list() {
+  Json out = Json::array();
+  for (const auto& record : gateway_.bank.directory().tokens()) {
+    out.push_back(describe(*record, false));
+  }
+  return out;
+}
+
+Reply TokenApi::show(std::string_view id_or_name) {
+  const auto record = find(id_or_name);
+  if (!record) return not_found(fmt::format("there is no token '{}'", id_or_name));
+  return describe(*record, true);
+}
+
+Reply TokenApi::update(std::string_view id_or_name, const Json& body) {
+  const auto found = find(id_or_name);
+  if (!found) return not_found(fmt::format("there is no token '{}'", id_or_name));
+  if (found->carved_account) {
+    return bad_request("a carved token's budget is fixed: revoke it and mint another");
+  }
+  Fields fields(body, currency());
+  const SpendLimits limits = fields.limits();
+  const std::optional<std::string> expires = fields.text("expires");
+  const std::vector<std::pair<std::string, std::string>> labels = fields.strings("labels");
+  const std::optional<Money> threshold = fields.amount("alert_threshold");
+  TRY(fields.finish());
+  if (!limits.any() && labels.empty() && !threshold) {
+    return bad_request("nothing to change: give a limit, a label or an alert threshold");
+  }
+  TokenRecord record = *found;
+  std::string detail = "limits changed: " + limits_json(limits).dump();
+  if (expires) {
+    auto until = parse_expiry(*expires, gateway_.clock.now());
+    if (!until) return bad_request(until.error().message);
+    record.override_limits = LimitOverride{limits, *until};
+    detail = fmt::format("limits overridden until {}: {}", format_rfc3339(*until),
+                         limits_json(limits).dump());
+  } else {
+    for (const Window w : kAllWindows) {
+      if (limits.limits(w)) record.limits[w] = limits[w];
+    }
+  }
+  for (const auto& [name, value] : labels) {
+    std::erase_if(record.labels, [&](const auto& label) { return label.first == name; });
+    record.labels.emplace_back(name, value);
+  }
+  if (threshold) record.alert_threshold = *threshold;
+  TRY(note(EventKind::update, record, detail));
+  if (auto stored = gateway_.bank.directory().update_token(record); !stored) {
+    return unavailable(stored.error().message);
+  }
+  return describe(record, false);
+}
+
+Reply TokenApi::revoke_record(TokenRecord record) {
+  record.revoked = true;
+  record.revoked_at = gateway_.clock.now();
+  TRY(note(EventKind::revoke, record, "revoked"));
+  store::Directory& directory = gateway_.bank.directory();
+  if (record.carved_account) {
+    if (auto done = directory.revoke_point(AccountId{record.id.bytes}); !done) {
+      return unavailable(done.error().message);
+    }
+  }
+  if (auto stored = directory.update_token(record); !stored) {
+    return unavailable(stored.error().message);
+  }
+  if (record.carved_account) gateway_.bank.close_carve(*record.carved_account);
+  return Json{{"revoked", record.name}, {"id", to_string(record.id)}};
+}
+
+Reply TokenApi::revoke_point_of(std::string_view token_text) {
+  token::Verifier verifier(gateway_.keyring(), currency());
+  std::string why;
+  auto verified = verifier.verify(token_text, &why);
+  if (!verified) return bad_request(fmt::format("this token does not verify: {}", why));
+  store::Directory& directory = gateway_.bank.directory();
+  const auto root = directory.token(verified->token());
+  if (!root) return not_found("this token was not minted by this gateway");
+  const TokenChain& chain = verified->chain();
+  if (chain.caveats.size() == root->caveats.size()) return revoke_record(*root);
+  const AccountId point = chain.points.back();
+  if (const auto child = directory.token(TokenId{point.bytes})) return revoke_record(*child);
+  TRY(note(EventKind::revoke, *root, fmt::format("revoked the point {}", to_string(point))));
+  if (auto done = directory.revoke_point(point); !done) return unavailable(done.error().message);
+  return Json{{"revoked", chain.leaf_label.empty() ? root->name : chain.leaf_label},
+              {"point", to_string(point)}};
+}
+
+Reply TokenApi::revoke(std::string_view which) {
+  if (const auto record = find(which)) return revoke_record(*record);
+  if (token::macaroon_from_text(which)) return revoke_point_of(which);
+  if (const auto point = parse_id<AccountId>(which)) {
+    if (auto done = gateway_.bank.directory().revoke_point(*point); !done) {
+      return unavailable(done.error().message);
+    }
+    return Json{{"revoked", to_string(*point)}, {"point", to_string(*point)}};
+  }
+  return not_found(fmt::format("there is no token '{}'", which));
+}
+
+Reply TokenApi::unblock(std::string_view id_or_name) {
+  const auto record = find(id_or_name);
+  if (!record) return not_found(fmt::format("there is no token '{}'", id_or_name));
+  TRY(note(EventKind::unblock, *record, "overrun cleared by a person"));
+  const AccountId account = record->carved_account.value_or(token_account(record->id));
+  return Json{{"name", record->name}, {"was_blocked", gateway_.bank.unblock(account)}};
+}
+
+Reply TokenApi::keys() {
+  Json out = Json::array();
+  const auto keyring = gateway_.keyring();
+  for (const token::Key& key : keyring->keys()) {
+    out.push_back({{"id", key.id},
+                   {"created", format_rfc3339(key.created)},
+                   {"active", key.id == keyring->active().id}});
+  }
+  return out;
+}
+
+Reply TokenApi::rotate_key() {
+  auto next = std::make_shared<token::Keyring>(*gateway_.keyring());
+  Hash256 secret;
+  fill_random(secret.data(), secret.size());
+  if (auto done = next->rotate(secret, gateway_.clock.now()); !done) {
+    return conflict(done.error().message);
+  }
+  TokenRecord about;
+  about.name = "admin";
+  TRY(note(EventKind::update, about, fmt::format("new active key {}", next->active().id)));
+  if (auto saved = save_keyring_(*next); !saved) return unavailable(saved.error().message);
+  gateway_.set_keyring(next);
+  return keys();
+}
+
+Reply TokenApi::retire_key(std::string_view id) {
+  auto next = std::make_shared<token::Keyring>(*gateway_.keyring());
+  if (auto done = next->retire(id); !done) return bad_request(done.error().message);
+  TokenRecord about;
+  about.name = "admin";
+  TRY(note(EventKind::update, about, fmt::format("retired key {}", id)));
+  if (auto saved = save_keyring_(*next); !saved) return unavailable(saved.error().message);
+  gateway_.set_keyring(next);
+  return keys();
+}
+
+void TokenApi::return_expired_carves() {
+  const Time now = gateway_.clock.now();
+  for (const auto& record : gateway_.bank.directory().tokens()) {
+    if (!record->carved_account || !record->expires || now < *record->expires) continue;
+    gateway_.bank.close_carve(*record->carved_account);
+  }
+}
+
+}  // namespace satgate::console

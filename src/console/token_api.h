@@ -1,0 +1,54 @@
+// Tokens: minting, carving, lists, changes, revocation, keys.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "console/api.h"
+#include "flow/gateway.h"
+#include "token/verifier.h"
+
+namespace satgate::console {
+
+// Writes the key file after a rotation; the error is a sentence.
+using SaveKeyring = std::function<Result<void>(const token::Keyring&)>;
+
+class TokenApi {
+ public:
+  TokenApi(flow::Gateway& gateway, SaveKeyring save_keyring);
+
+  Reply create(const Json& body);
+  Reply mint_child(const Json& body);
+  Reply list();
+  Reply show(std::string_view id_or_name);
+  Reply update(std::string_view id_or_name, const Json& body);
+  // By name, by id, or by a token's text: then that point of the lineage and everything below it.
+  Reply revoke(std::string_view which);
+  Reply unblock(std::string_view id_or_name);
+
+  Reply keys();
+  Reply rotate_key();
+  Reply retire_key(std::string_view id);
+
+  // Gives back what carved children that have expired did not spend. Called now and then.
+  void return_expired_carves();
+
+ private:
+  std::shared_ptr<const TokenRecord> find(std::string_view id_or_name) const;
+  Json describe(const TokenRecord& record, bool with_lineage) const;
+  Json describe_lineage(const TokenRecord& record) const;
+  Reply revoke_point_of(std::string_view token_text);
+  Reply revoke_record(TokenRecord record);
+  // Writes the event of what a person did; the change stands only if it was written.
+  std::expected<void, ApiError> note(EventKind kind, const TokenRecord& record,
+                                     std::string_view detail);
+  const Currency& currency() const { return currency_; }
+
+  flow::Gateway& gateway_;
+  SaveKeyring save_keyring_;
+  Currency currency_;
+};
+
+}  // namespace satgate::console

@@ -1,0 +1,25 @@
+// The accounts that a token's authority opens: the token's own and its lineage's, root first, and
+// the named budgets above it. What the config adds for a call comes from tariff::Tariff.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "contract/path.h"
+#include "contract/records.h"
+#include "contract/verified_token.h"
+#include "store/directory.h"
+
+namespace satgate::flow {
+
+// False: the path is full. Labels live as long as `record` and the token's chain.
+[[nodiscard]] bool add_token_accounts(Path& path, const VerifiedToken& token,
+                                      const TokenRecord& record, Time now);
+
+// False: the path is full, or a budget on the way up is not declared (any more), so that its cap is
+// unknown. `keep` holds the records that the path's labels point into.
+[[nodiscard]] bool add_budget_accounts(Path& path, const TokenRecord& record,
+                                       const store::Directory& directory,
+                                       std::vector<std::shared_ptr<const BudgetRecord>>& keep);
+
+}  // namespace satgate::flow
