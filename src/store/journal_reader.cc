@@ -24,6 +24,14 @@ bool is_zero(std::string_view bytes) {
   return bytes.find_first_not_of('\0') == std::string_view::npos;
 }
 
+// Whether `rest`, up to its last byte that is not zero, can be the beginning of one record.
+bool is_cut_short(std::string_view rest) {
+  uint32_t length = 0;
+  std::memcpy(&length, rest.data(), std::min(rest.size(), sizeof length));
+  return length <= kPayloadBytesMax && rest.size() < length + kRecordFrameBytes &&
+         !rest.ends_with(kRecordMark);
+}
+
 // Whether any whole record after `expected` stands in `bytes`, and if so the greatest durable_seq
 // that one of them states.
 std::optional<uint64_t> later_records(std::string_view bytes, uint64_t expected) {
@@ -141,7 +149,10 @@ Result<void> JournalReader::enter_segment(uint32_t number) {
 Result<std::string_view> JournalReader::bytes_at(uint64_t offset, size_t size) {
   const bool held = offset >= buffer_offset_ && offset + size <= buffer_offset_ + buffer_.size();
   if (!held) {
-    buffer_.resize(std::max(size, kWindowBytes));
+    struct stat status{};
+    if (::fstat(file_.get(), &status) != 0) return damage("cannot tell the size of the file");
+    const auto end = static_cast<uint64_t>(status.st_size);
+    buffer_.resize(std::min(std::max(size, kWindowBytes), end > offset ? end - offset : 0));
     buffer_offset_ = offset;
     size_t filled = 0;
     while (filled < buffer_.size()) {
@@ -247,8 +258,7 @@ Result<bool> JournalReader::classify_tail() {
   if (later && *later >= next_seq_) {
     return damage("its bytes were changed after it had been written to disk");
   }
-  if (!options_.power_failed && rest.ends_with(kRecordMark))
-    return damage("its bytes were changed");
+  if (!options_.power_failed && !is_cut_short(rest)) return damage("its bytes were changed");
   torn_bytes_ = rest.size();
   return false;
 }

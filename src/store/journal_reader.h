@@ -3,8 +3,8 @@
 // Only one thing may be wrong with a journal: its very last write may be torn. Everything else
 // (a flipped byte, a gap, a missing or shortened segment) is damage, and an error that names file,
 // record and byte. The two are told apart like this:
-//  - a bad record with a valid one after it is damage; so is one that ends in its end mark, or one
-//    that is known to have been on disk;
+//  - a bad record with a valid one after it is damage; so is one that is not the beginning of a
+//    record with nothing behind it, and one that is known to have been on disk;
 //  - after a power failure the kernel may have written later pages and not earlier ones. Then a bad
 //    record with valid ones behind it is still a torn tail, unless one of those says (durable_seq)
 //    that the bad one was on disk already.

@@ -1,9 +1,11 @@
 #include "store/sqlite/database.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <sqlite3.h>
 
 #include "base/assert.h"
+#include "store/files.h"
 
 namespace satgate::store::sqlite {
 namespace {
@@ -96,8 +98,10 @@ void Database::Close::operator()(sqlite3* database) const {
 }
 
 Result<Database> Database::open(const std::filesystem::path& path) {
+  // Made here, so that nobody else can read it: SQLite gives its other files the same mode.
+  TRY(open_file(path, O_RDWR | O_CREAT, 0600));
   sqlite3* raw = nullptr;
-  const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
+  const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX;
   const int code = sqlite3_open_v2(path.c_str(), &raw, flags, nullptr);
   Database database(raw);
   if (code != SQLITE_OK) return database_error(raw, "cannot open " + path.string());

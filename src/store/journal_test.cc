@@ -1,0 +1,409 @@
+#include "store/journal.h"
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "store/store_test_support.h"
+
+namespace satgate::store {
+namespace {
+
+using testing::HasSubstr;
+
+ledger::HoldRecord sample_hold(uint64_t reservation) {
+  ledger::HoldRecord hold;
+  hold.reservation = reservation;
+  hold.at = Time::seconds(1'700'000'000);
+  hold.amount = Money::credits(2);
+  hold.size = 2;
+  hold.entries[0] = {account_id("token", "a"), AccountKind::token, 0};
+  hold.entries[1] = {account_id("budget", "b"), AccountKind::budget, 5};
+  return hold;
+}
+
+JournalOptions options_for(const TempDir& dir, Files* files = &system_files(),
+                           uint64_t segment_bytes = 64 * 1024) {
+  JournalOptions options;
+  options.directory = dir.path();
+  options.segment_bytes = segment_bytes;
+  options.files = files;
+  return options;
+}
+
+Result<std::unique_ptr<Journal>> open_journal(const JournalOptions& options,
+                                              const ReadOptions& read = {}) {
+  TRY_ASSIGN(auto reader, JournalReader::open(options.directory, read));
+  RecordView record;
+  while (true) {
+    TRY_ASSIGN(const bool found, reader.next(record));
+    if (!found) return Journal::open(options, reader);
+  }
+}
+
+std::string event_json(int number) {
+  return fmt::format(R"({{"time":"2026-01-01T00:00:00.000Z","n":{}}})", number);
+}
+
+void append_events(Journal& journal, int count) {
+  for (int i = 0; i < count; ++i)
+    ASSERT_TRUE(journal.append({RecordType::event, {}, event_json(i)}));
+}
+
+struct Contents {
+  uint64_t records = 0;
+  audit::ChainPoint chain;
+  uint64_t torn_bytes = 0;
+  std::string error;
+};
+
+Contents read_all(const std::filesystem::path& dir, const ReadOptions& options = {}) {
+  Contents contents;
+  auto reader = JournalReader::open(dir, options);
+  if (!reader) return {0, {}, 0, reader.error().message};
+  RecordView record;
+  while (true) {
+    const auto found = reader->next(record);
+    if (!found) {
+      contents.error = found.error().message;
+      break;
+    }
+    if (!*found) break;
+    ++contents.records;
+  }
+  contents.chain = reader->chain().at();
+  contents.torn_bytes = reader->torn_bytes();
+  return contents;
+}
+
+// Cuts the zeros that were reserved, for small files to work on.
+std::string trimmed(const std::filesystem::path& file) {
+  std::string bytes = slurp(file);
+  bytes.resize(bytes.find_last_not_of('\0') + 1);
+  return bytes;
+}
+
+TEST(Record, PayloadsComeBackAsTheyWere) {
+  std::string bytes;
+  encode_hold(bytes, sample_hold(7));
+  const auto hold = decode_hold(bytes);
+  ASSERT_TRUE(hold);
+  EXPECT_EQ(hold->reservation, 7U);
+  EXPECT_EQ(hold->amount, Money::credits(2));
+  ASSERT_EQ(hold->size, 2U);
+  EXPECT_EQ(hold->entries[1].account, account_id("budget", "b"));
+  EXPECT_EQ(hold->entries[1].kind, AccountKind::budget);
+  EXPECT_EQ(hold->entries[1].late_windows, 5);
+  for (size_t cut = 0; cut < bytes.size(); ++cut)
+    EXPECT_FALSE(decode_hold(std::string_view(bytes).substr(0, cut))) << cut;
+  EXPECT_FALSE(decode_hold(bytes + "x"));
+
+  bytes.clear();
+  encode_end(bytes, {9, Receipt::End::forfeited, Money::nano(3), true});
+  const auto end = decode_end(bytes + "{}");
+  ASSERT_TRUE(end);
+  EXPECT_EQ(end->reservation, 9U);
+  EXPECT_EQ(end->end, Receipt::End::forfeited);
+  EXPECT_EQ(end->cost, Money::nano(3));
+  EXPECT_TRUE(end->overrun);
+
+  bytes.clear();
+  encode_write_off(bytes, {account_id("token", "a"), AccountKind::policy, Money::nano(5), Time{6}});
+  const auto write_off = decode_write_off(bytes);
+  ASSERT_TRUE(write_off);
+  EXPECT_EQ(write_off->kind, AccountKind::policy);
+  EXPECT_EQ(write_off->amount, Money::nano(5));
+  EXPECT_EQ(write_off->at, Time{6});
+}
+
+TEST(Journal, GoesOnWhereItStoppedOverManySegments) {
+  TempDir dir;
+  audit::ChainPoint chain;
+  for (int round = 0; round < 5; ++round) {
+    auto journal = open_journal(options_for(dir, &system_files(), 2048));
+    ASSERT_TRUE(journal) << journal.error().message;
+    EXPECT_EQ((*journal)->chain(), chain);
+    append_events(**journal, 30);
+    chain = (*journal)->chain();
+  }
+  EXPECT_GT(list_segments(dir.path())->size(), 4U);
+  const Contents contents = read_all(dir.path());
+  EXPECT_EQ(contents.error, "");
+  EXPECT_EQ(contents.records, 150U);
+  EXPECT_EQ(contents.chain, chain);
+  EXPECT_EQ(contents.torn_bytes, 0U);
+  ReadOptions late;
+  late.from_seq = 149;
+  EXPECT_EQ(read_all(dir.path(), late).records, 2U);
+  EXPECT_EQ(read_all(dir.path(), late).chain, chain);
+}
+
+TEST(Journal, AFollowerSeesWhatIsAppendedAcrossSegments) {
+  TempDir dir;
+  auto journal = open_journal(options_for(dir, &system_files(), 2048));
+  ASSERT_TRUE(journal);
+  auto reader = JournalReader::open(dir.path(), {});
+  ASSERT_TRUE(reader);
+  RecordView record;
+  uint64_t seen = 0;
+  for (int round = 0; round < 40; ++round) {
+    append_events(**journal, 3);
+    while (true) {
+      const auto found = reader->next(record, (*journal)->last_seq());
+      ASSERT_TRUE(found) << found.error().message;
+      if (!*found) break;
+      EXPECT_EQ(record.seq, ++seen);
+    }
+    EXPECT_EQ(seen, (*journal)->last_seq());
+  }
+}
+
+TEST(Journal, ATornLastRecordIsDroppedAtEveryLength) {
+  TempDir dir;
+  {
+    auto journal = open_journal(options_for(dir));
+    append_events(**journal, 3);
+  }
+  const auto file = dir.path() / segment_name(1);
+  const std::string whole = trimmed(file);
+  const size_t last = kRecordFrameBytes + event_json(2).size();
+  for (size_t cut = 1; cut < last; ++cut) {
+    for (const size_t zeros : {size_t{0}, size_t{5000}}) {
+      spill(file, whole.substr(0, whole.size() - cut) + std::string(zeros, '\0'));
+      const Contents contents = read_all(dir.path());
+      EXPECT_EQ(contents.error, "") << cut;
+      EXPECT_EQ(contents.records, 2U) << cut;
+      EXPECT_GT(contents.torn_bytes, 0U) << cut;
+    }
+  }
+  // Known to have been on disk: not a torn tail any more.
+  ReadOptions known;
+  known.durable_seq = 3;
+  EXPECT_THAT(read_all(dir.path(), known).error, HasSubstr("record 3 at byte"));
+  // Opening drops it for good and goes on.
+  auto journal = open_journal(options_for(dir));
+  ASSERT_TRUE(journal) << journal.error().message;
+  EXPECT_EQ((*journal)->last_seq(), 2U);
+  append_events(**journal, 1);
+  EXPECT_EQ(read_all(dir.path()).records, 3U);
+}
+
+TEST(Journal, AFlippedBitAnywhereIsFoundAndNamed) {
+  TempDir dir;
+  {
+    auto journal = open_journal(options_for(dir));
+    std::string head;
+    encode_hold(head, sample_hold(1));
+    ASSERT_TRUE((*journal)->append({RecordType::hold, head, {}}));
+    append_events(**journal, 2);
+  }
+  const auto file = dir.path() / segment_name(1);
+  const std::string whole = trimmed(file);
+  for (const size_t zeros : {size_t{0}, size_t{3000}}) {
+    for (size_t at = 0; at < whole.size(); at += zeros == 0 ? 1 : 7) {
+      std::string bytes = whole + std::string(zeros, '\0');
+      const int bit = static_cast<int>(at % 8);
+      bytes[at] = static_cast<char>(bytes[at] ^ (1 << bit));
+      spill(file, bytes);
+      const Contents contents = read_all(dir.path());
+      ASSERT_THAT(contents.error, HasSubstr("00000001.sgj")) << "byte " << at << " bit " << bit;
+      ASSERT_THAT(contents.error, HasSubstr("at byte"));
+    }
+  }
+  EXPECT_FALSE(open_journal(options_for(dir)));
+}
+
+TEST(Journal, DamageInOneRecordNamesIt) {
+  TempDir dir;
+  {
+    auto journal = open_journal(options_for(dir));
+    append_events(**journal, 9);
+  }
+  const auto file = dir.path() / segment_name(1);
+  std::string bytes = trimmed(file);
+  const size_t size = kRecordFrameBytes + event_json(0).size();
+  bytes[kSegmentHeaderBytes + 4 * size + kRecordHeadBytes + 3] ^= 1;
+  spill(file, bytes);
+  const Contents contents = read_all(dir.path());
+  EXPECT_EQ(contents.records, 4U);
+  EXPECT_THAT(contents.error,
+              HasSubstr(fmt::format("record 5 at byte {}", kSegmentHeaderBytes + 4 * size)));
+  EXPECT_THAT(contents.error, HasSubstr("backup"));
+}
+
+TEST(Journal, AfterAPowerFailureLaterPagesMayExistWithoutEarlierOnes) {
+  TempDir dir;
+  FaultyFiles files;
+  {
+    auto options = options_for(dir, &files);
+    options.sync_ms = 60'000;  // nothing is known to be on disk
+    auto journal = open_journal(options);
+    append_events(**journal, 9);
+  }
+  const auto file = dir.path() / segment_name(1);
+  std::string bytes = trimmed(file);
+  const size_t size = kRecordFrameBytes + event_json(0).size();
+  bytes.replace(kSegmentHeaderBytes + 4 * size, size, size, '\0');
+  spill(file, bytes);
+  EXPECT_NE(read_all(dir.path()).error, "");  // while the machine ran on: damage
+  ReadOptions power;
+  power.power_failed = true;
+  EXPECT_EQ(read_all(dir.path(), power).error, "");
+  EXPECT_EQ(read_all(dir.path(), power).records, 4U);
+  power.durable_seq = 5;
+  EXPECT_NE(read_all(dir.path(), power).error, "");
+}
+
+TEST(Journal, WhatWasSyncedIsDamageEvenAfterAPowerFailure) {
+  TempDir dir;
+  {
+    auto journal = open_journal(options_for(dir));
+    append_events(**journal, 5);
+    ASSERT_TRUE((*journal)->sync_now());
+    append_events(**journal, 4);
+  }
+  const auto file = dir.path() / segment_name(1);
+  std::string bytes = trimmed(file);
+  const size_t size = kRecordFrameBytes + event_json(0).size();
+  bytes.replace(kSegmentHeaderBytes + 2 * size, size, size, '\0');
+  spill(file, bytes);
+  ReadOptions power;
+  power.power_failed = true;
+  EXPECT_THAT(read_all(dir.path(), power).error, HasSubstr("record 3 at byte"));
+}
+
+TEST(Journal, MissingAndShortenedSegmentsAreErrors) {
+  TempDir dir;
+  {
+    auto journal = open_journal(options_for(dir, &system_files(), 2048));
+    append_events(**journal, 100);
+  }
+  const auto segments = *list_segments(dir.path());
+  ASSERT_GT(segments.size(), 3U);
+  TempDir copy;
+  dir.copy_to(copy);
+  std::filesystem::remove(copy.path() / segment_name(2));
+  EXPECT_THAT(read_all(copy.path()).error, HasSubstr("00000002.sgj is missing"));
+  dir.copy_to(copy);
+  std::filesystem::resize_file(copy.path() / segment_name(2), 700);
+  EXPECT_THAT(read_all(copy.path()).error, HasSubstr("00000002.sgj, record"));
+  dir.copy_to(copy);
+  // Cut off exactly at the end of a record: only the next segment can tell.
+  std::filesystem::resize_file(copy.path() / segment_name(2),
+                               kSegmentHeaderBytes + kRecordFrameBytes + event_json(10).size());
+  EXPECT_THAT(read_all(copy.path()).error, HasSubstr("are missing at the end"));
+  dir.copy_to(copy);
+  std::filesystem::remove(copy.path() / segment_name(segments.back()));
+  ReadOptions known;
+  known.durable_seq = 100;
+  EXPECT_THAT(read_all(copy.path(), known).error, HasSubstr("not there any more"));
+  dir.copy_to(copy);
+  std::filesystem::copy_file(copy.path() / segment_name(2), copy.path() / segment_name(3),
+                             std::filesystem::copy_options::overwrite_existing);
+  EXPECT_THAT(read_all(copy.path()).error, HasSubstr("header is wrong"));
+}
+
+TEST(Journal, ASegmentThatWasCutOffWhileItWasMadeIsMadeAgain) {
+  TempDir dir;
+  {
+    auto journal = open_journal(options_for(dir));
+    append_events(**journal, 3);
+  }
+  for (const size_t size : {size_t{0}, size_t{5000}}) {
+    spill(dir.path() / segment_name(2), std::string(size, '\0'));
+    EXPECT_EQ(read_all(dir.path()).error, "");
+    auto journal = open_journal(options_for(dir, &system_files(), 600));
+    ASSERT_TRUE(journal) << journal.error().message;
+    append_events(**journal, 1);
+  }
+}
+
+TEST(Journal, FailsForGoodAfterAFailedWrite) {
+  for (const int error : {ENOSPC, EIO, EDQUOT}) {
+    TempDir dir;
+    FaultyFiles files;
+    {
+      auto journal = open_journal(options_for(dir, &files));
+      append_events(**journal, 2);
+      files.write_error = error;
+      EXPECT_FALSE((*journal)->append({RecordType::event, {}, event_json(2)}));
+      files.write_error = 0;
+      EXPECT_FALSE((*journal)->append({RecordType::event, {}, event_json(3)}));
+      EXPECT_FALSE((*journal)->healthy());
+      EXPECT_THAT((*journal)->failure(), HasSubstr(errno_text(error)));
+      EXPECT_FALSE((*journal)->sync_now());
+    }
+    EXPECT_EQ(read_all(dir.path()).records, 2U);
+  }
+}
+
+TEST(Journal, AFullDiskInTheMiddleOfARecordLeavesATornTail) {
+  TempDir dir;
+  FaultyFiles files;
+  {
+    auto journal = open_journal(options_for(dir, &files));
+    append_events(**journal, 2);
+    files.bytes_left = 20;
+    EXPECT_FALSE((*journal)->append({RecordType::event, {}, event_json(2)}));
+    EXPECT_FALSE((*journal)->healthy());
+  }
+  EXPECT_EQ(read_all(dir.path()).records, 2U);
+  EXPECT_EQ(read_all(dir.path()).torn_bytes > 0, true);
+}
+
+TEST(Journal, ShortWritesAreCompleted) {
+  TempDir dir;
+  FaultyFiles files;
+  files.write_bytes_max = 3;
+  {
+    auto journal = open_journal(options_for(dir, &files));
+    ASSERT_TRUE(journal) << journal.error().message;
+    append_events(**journal, 5);
+  }
+  EXPECT_EQ(read_all(dir.path()).records, 5U);
+}
+
+TEST(Journal, AFailedSyncFailsForGoodAndTellsWhoeverWaits) {
+  TempDir dir;
+  FaultyFiles files;
+  auto journal = open_journal(options_for(dir, &files));
+  files.sync_error = EIO;
+  append_events(**journal, 1);
+  EXPECT_FALSE((*journal)->sync_now());
+  files.sync_error = 0;
+  EXPECT_FALSE((*journal)->healthy());
+  EXPECT_FALSE((*journal)->append({RecordType::event, {}, event_json(3)}));
+}
+
+TEST(Journal, ADiskTooFullForTheNextSegmentRefuses) {
+  TempDir dir;
+  FaultyFiles files;
+  auto journal = open_journal(options_for(dir, &files, 600));
+  files.allocate_error = ENOSPC;
+  bool failed = false;
+  for (int i = 0; i < 20 && !failed; ++i)
+    failed = !(*journal)->append({RecordType::event, {}, event_json(i)});
+  EXPECT_TRUE(failed);
+  EXPECT_THAT((*journal)->failure(), HasSubstr("cannot reserve"));
+}
+
+TEST(Journal, SyncsByItselfWithinAFewMilliseconds) {
+  TempDir dir;
+  auto journal = open_journal(options_for(dir));
+  append_events(**journal, 1);
+  EXPECT_TRUE(eventually([&] { return (*journal)->durable_seq() == 1; }));
+}
+
+TEST(Journal, OneWriteAnAppend) {
+  TempDir dir;
+  FaultyFiles files;
+  auto journal = open_journal(options_for(dir, &files));
+  const uint64_t before = files.writes;
+  const std::string one = event_json(1);
+  const Journal::Entry entries[] = {{RecordType::event, {}, one}, {RecordType::event, {}, one}};
+  ASSERT_TRUE((*journal)->append(entries));
+  EXPECT_EQ(files.writes, before + 1);
+}
+
+}  // namespace
+}  // namespace satgate::store
