@@ -76,8 +76,7 @@ Fault ClientExchange::State::io_fault(IoError error, std::string_view doing) {
 Done ClientExchange::State::finish_head(BodyFraming wanted) {
   framing = wanted;
   body_left = wanted.bytes;
-  Result<void> finished = fail("no request was begun");
-  if (writer) finished = writer->finish(wanted);
+  const Result<void> finished = writer ? writer->finish(wanted) : fail("no request was begun");
   writer.reset();
   if (finished) return {};
   Fault made = fault(500, "cannot write the request head: " + finished.error().message);
@@ -213,7 +212,10 @@ wire::HeadWriter& ClientExchange::request(std::string_view method, std::string_v
   s.to_head = method == "HEAD";
   s.is_safe = s.to_head || method == "GET" || method == "OPTIONS";
   s.framing = expects_body(method) ? BodyFraming::length(0) : BodyFraming::none();
-  if (host.empty()) s.default_host = host_field(*s.identity);
+  if (host.empty() && s.default_host_of != *s.identity) {
+    s.default_host_of = *s.identity;
+    s.default_host = host_field(*s.identity);
+  }
   s.writer->request(method, target, host.empty() ? std::string_view(s.default_host) : host);
   return *s.writer;
 }

@@ -27,7 +27,8 @@ struct ClientExchange::State {
   // The request.
   std::string out;
   std::optional<wire::HeadWriter> writer;
-  std::string default_host;
+  std::string default_host;  // both are kept, since a workspace often serves one upstream
+  UpstreamIdentity default_host_of;
   std::string_view body;
   wire::BodyFraming framing;
   uint64_t body_left = 0;

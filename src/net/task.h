@@ -8,6 +8,8 @@
 // Rules (g++ 12.2 destroys some temporaries twice inside `co_await` expressions): name aggregates,
 // capturing lambdas and std::function objects first and std::move them in; no capturing-lambda
 // coroutines; parameters by value, or references that outlive the coroutine.
+// - Asio keeps freed coroutine frames for reuse only up to 1020 bytes (and every local that lives
+//   across a co_await counts, a Fault some 60): split large coroutines on the hot path.
 // Tasks do not throw: failures are values. An exception that leaves a spawned Task ends the
 // process, because nobody could say what it had done with money.
 #pragma once
