@@ -180,9 +180,11 @@ class Ledger {
   // Everything at rest, for a checkpoint. Holds without an end are not in it: they must be
   // replayed.
   std::vector<AccountState> snapshot() const;
+  // The same of one account, or nothing if it was never charged, leased or loaded.
+  std::optional<AccountState> state(const AccountId& account) const;
 
  private:
-  class Impl;
+  struct Impl;
   std::unique_ptr<Impl> impl_;
 };
 

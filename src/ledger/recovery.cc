@@ -8,6 +8,18 @@
 #include "ledger/stakes.h"
 
 namespace satgate::ledger {
+namespace {
+
+AccountState at_rest(const AccountId& id, const Account& account) {
+  AccountState state{id, account.kind, account.spent, {}, {}, account.ceiling, account.blocked};
+  for (size_t w = 0; w < kCalendarWindows; ++w) {
+    state.window_index[w] = account.windows[w].index;
+    state.window_spent[w] = account.windows[w].spent;
+  }
+  return state;
+}
+
+}  // namespace
 
 void Ledger::load(const AccountState& state) {
   const std::lock_guard lock(impl_->mutex);
@@ -81,15 +93,16 @@ std::vector<AccountState> Ledger::snapshot() const {
   const std::lock_guard lock(impl_->mutex);
   std::vector<AccountState> states;
   states.reserve(impl_->accounts.size());
-  for (const auto& [id, account] : impl_->accounts) {
-    AccountState state{id, account.kind, account.spent, {}, {}, account.ceiling, account.blocked};
-    for (size_t w = 0; w < kCalendarWindows; ++w) {
-      state.window_index[w] = account.windows[w].index;
-      state.window_spent[w] = account.windows[w].spent;
-    }
-    states.push_back(state);
-  }
+  for (const auto& [id, account] : impl_->accounts)
+    states.push_back(at_rest(id, account));
   return states;
+}
+
+std::optional<AccountState> Ledger::state(const AccountId& id) const {
+  const std::lock_guard lock(impl_->mutex);
+  const Account* account = impl_->accounts.find(id);
+  if (account == nullptr) return std::nullopt;
+  return at_rest(id, *account);
 }
 
 }  // namespace satgate::ledger

@@ -16,16 +16,16 @@ inline constexpr uint64_t search_rows_max = 100'000;
 
 // Empty or unset: any.
 struct EventFilter {
-  std::string subject;
-  std::string tool;
-  std::string decision;  // allow | deny | would_deny
-  std::string code;      // of the refusal
-  std::string kind;      // call, mint, revoke, ...
-  std::string request_id;
-  std::optional<Time> since;  // from then on
-  std::optional<Time> until;  // before then
-  uint64_t after_seq = 0;     // only events with a higher number: for following
-  uint64_t limit = 100;       // the newest that match; at most search_rows_max
+  std::string subject = {};
+  std::string tool = {};
+  std::string decision = {};  // allow | deny | would_deny
+  std::string code = {};      // of the refusal
+  std::string kind = {};      // call, mint, revoke, ...
+  std::string request_id = {};
+  std::optional<Time> since = {};  // from then on
+  std::optional<Time> until = {};  // before then
+  uint64_t after_seq = 0;          // only events with a higher number: for following
+  uint64_t limit = 100;            // the newest that match; at most search_rows_max
 };
 
 struct FoundEvent {

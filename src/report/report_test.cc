@@ -41,10 +41,10 @@ class ReportTest : public testing::Test {
 
   struct Sample {
     std::string_view subject = "cursor-dev";
-    std::string_view holder;
-    std::string_view team;
-    std::string_view tool;
-    Money cost;
+    std::string_view holder = {};
+    std::string_view team = {};
+    std::string_view tool = {};
+    Money cost = {};
     Decision decision = Decision::allow;
     Time at = kStart;
   };

@@ -32,8 +32,8 @@ std::optional<SpendBy> parse_spend_by(std::string_view text);
 
 struct SpendQuery {
   SpendBy by = SpendBy::team;
-  std::optional<Time> since;  // from then on
-  std::optional<Time> until;  // before then
+  std::optional<Time> since = {};  // from then on
+  std::optional<Time> until = {};  // before then
 };
 
 struct SpendRow {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "ledger/account_table.h"
 #include "ledger/ledger.h"
 #include "store/sqlite/database.h"
 
@@ -38,7 +39,7 @@ class LeaseBook {
   };
   Lease decide(const ledger::LeaseShortage::Need& need, Money used, Time now);
 
-  std::unordered_map<AccountId, Granted> granted_;
+  std::unordered_map<AccountId, Granted, ledger::SeededHash> granted_;
 };
 
 }  // namespace satgate::store

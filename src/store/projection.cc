@@ -215,8 +215,8 @@ Result<size_t> Projection::advance(Database& database, JournalReader& reader, ui
 Result<void> Projection::write_accounts(Database& database) {
   if (touched_.empty()) return {};
   TRY_ASSIGN(Statement put, database.prepare(kPutAccount));
-  for (const ledger::AccountState& state : shadow_.snapshot()) {
-    if (touched_.contains(state.account)) TRY(put_account(put, state));
+  for (const AccountId& account : touched_) {
+    if (const auto state = shadow_.state(account)) TRY(put_account(put, *state));
   }
   return {};
 }

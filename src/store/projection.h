@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "ledger/account_table.h"
 #include "ledger/ledger.h"
 #include "store/journal_reader.h"
 #include "store/sqlite/database.h"
@@ -54,7 +55,7 @@ class Projection {
   ledger::Ledger shadow_;
   std::unordered_map<uint64_t, ledger::HoldRecord> open_;  // holds without an end
   std::unordered_set<uint64_t> stored_;                    // those of them that are in the tables
-  std::unordered_set<AccountId> touched_;                  // by this batch
+  std::unordered_set<AccountId, ledger::SeededHash> touched_;  // by this batch
   uint64_t position_ = 0;
   uint64_t next_reservation_ = 1;
   uint64_t signed_seq_ = 0;  // last event that a checkpoint covers

@@ -13,6 +13,7 @@
 #include <unordered_set>
 #include <vector>
 
+#include "ledger/account_table.h"
 #include "store/directory.h"
 #include "store/shared_database.h"
 
@@ -52,9 +53,10 @@ class SqliteDirectory final : public Directory {
   std::unordered_map<TokenId, std::shared_ptr<const TokenRecord>> tokens_;
   std::map<std::string, TokenId, std::less<>> names_;
   std::map<std::string, std::shared_ptr<const BudgetRecord>, std::less<>> budgets_;
-  std::unordered_set<AccountId> revoked_;
+  std::unordered_set<AccountId, ledger::SeededHash> revoked_;
   mutable std::shared_mutex points_mutex_;
-  std::unordered_set<AccountId> known_points_;
+  // Lineage points can be ground offline, so their hash is seeded.
+  std::unordered_set<AccountId, ledger::SeededHash> known_points_;
   std::deque<SeenPoint> noted_;  // not in SQLite yet
 };
 
