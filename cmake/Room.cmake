@@ -5,6 +5,7 @@
 #   x_test.cc   GoogleTest                 -> NAME_test, one ctest entry a room
 #   x_bench.cc  Google Benchmark           -> NAME_bench
 #   x_fuzz.cc   libFuzzer, one binary each -> x_fuzz (only with SATGATE_FUZZ)
+#   main.cc     an executable with a CMakeLists.txt of its own
 # LINKS spells out the lower rooms and the packages a room may use; tests/tidy checks the includes.
 function(satgate_room NAME)
   cmake_parse_arguments(ROOM "" "" "LINKS;TEST_LINKS" ${ARGN})
@@ -15,7 +16,7 @@ function(satgate_room NAME)
   list(FILTER tests INCLUDE REGEX "_test\\.cc$")
   list(FILTER benches INCLUDE REGEX "_bench\\.cc$")
   list(FILTER fuzzers INCLUDE REGEX "_fuzz\\.cc$")
-  list(FILTER sources EXCLUDE REGEX "_(test|bench|fuzz)\\.cc$")
+  list(FILTER sources EXCLUDE REGEX "(_(test|bench|fuzz)|/main)\\.cc$")
 
   if(sources)
     add_library(satgate_${NAME} STATIC ${sources})
