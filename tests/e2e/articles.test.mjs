@@ -151,9 +151,9 @@ test('[0] the record of a call has the keys of the article', async (t) => {
 test('[1] satgate start --proxy openai, with nothing else', async (t) => {
   const llm = await startUpstream(t, 'llm');
   const gateway = await startGateway(t, {
-    args: ({ port }) => ['start', '--proxy', 'openai', '--listen', `127.0.0.1:${port}`],
+    args: ({ port, adminPort }) => ['start', '--proxy', 'openai',
+      '--listen', `127.0.0.1:${port}`, '--admin-listen', `127.0.0.1:${adminPort}`],
     env: { OPENAI_API_KEY: 'sk-from-the-environment', OPENAI_BASE_URL: `${llm.url}/v1` },
-    adminPort: 9090,
   });
   const token = minted(await works(gateway, `satgate token create \\
   --name "dev-token" \\
