@@ -1,0 +1,23 @@
+// The few socket calls that both ends of the wire need. IPv4 loopback only. What fails here ends
+// the program: a benchmark without its sockets has nothing to say.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+namespace satgate::bench {
+
+[[noreturn]] void fail(std::string_view what);  // with errno in words
+
+int listen_on_loopback(uint16_t port);   // non-blocking, backlog for thousands
+int connect_to_loopback(uint16_t port);  // connected, then non-blocking and without delay
+void make_fast(int socket);              // non-blocking, without delay
+
+// The length of the message that begins `bytes`, head and body together; 0 while it is incomplete.
+// Reads Content-Length and the end of a chunked body, which is all that these tools exchange.
+size_t message_size(std::string_view bytes);
+
+uint64_t whole_number(std::string_view text);  // an argument of the command line
+uint16_t port_number(std::string_view text);
+
+}  // namespace satgate::bench
