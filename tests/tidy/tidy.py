@@ -91,6 +91,9 @@ def findings(root, files):
     yield from check_dead(root, files)
     yield from check_lock(root, files)
     yield from check_refusals(root, files)
+    yield from check_config_keys(root, files)
+    yield from check_guards(root, files)
+    yield from check_links(root, files)
 
 
 def is_script(path):
@@ -202,12 +205,75 @@ def check_refusals(root, files):
     tests = "".join((root / name).read_text(errors="replace") for name in files
                     if (name.endswith("_test.cc") or name.startswith("tests/e2e/"))
                     and name.endswith((".cc", ".mjs")) and (root / name).is_file())
-    text = reference.read_text() if reference.is_file() else None
+    text = reference.read_text() if reference.is_file() else ""
     for code in codes:
         if not re.search(rf"\b{code}\b", tests):
             yield "src/contract/refusal.h", 1, f"no test names {code}"
-        if text is not None and not re.search(rf"\b{code}\b", text):
+        if not re.search(rf"\b{code}\b", text):
             yield "docs/reference/refusals.md", 1, f"no line about {code}"
+
+
+# How app/config asks for a key, and the lists of keys it walks.
+KEY_ASKED = re.compile(
+    r'(?:\.|->)(?:text|secret|boolean|whole|seconds|amount|list|strings|maps?|node)\("(\w+)"'
+    r'|\bread_\w+\(\w+, "(\w+)"')
+KEY_LIST = re.compile(r'\{("\w+"(?:,\s*"\w+")+)\}')
+
+
+def check_config_keys(root, files):
+    """Every key that the config reader accepts is explained."""
+    reference = root / "docs/reference/config.md"
+    text = reference.read_text() if reference.is_file() else ""
+    known = set(re.findall(r"\w+", " ".join(re.findall(r"`([^`\n]+)`", text))))
+    for name in files:
+        if not re.match(r"src/app/config/(?!.*_(test|fuzz)\.cc$).*\.cc$", name):
+            continue
+        if not (root / name).is_file():
+            continue
+        code = (root / name).read_text()
+        found = [(m.start(), m.group(1) or m.group(2)) for m in KEY_ASKED.finditer(code)]
+        for keys in KEY_LIST.finditer(code):
+            found += [(keys.start(), key) for key in re.findall(r"\w+", keys.group(1))]
+        for at, key in found:
+            if key not in known:
+                line = code.count("\n", 0, at) + 1
+                yield name, line, f"{key!r} is not in docs/reference/config.md"
+
+
+def check_guards(root, files):
+    """A test that the threat model names exists."""
+    name = "docs/THREAT_MODEL.md"
+    if name not in files or not (root / name).is_file():
+        return
+    suites = "".join((root / file).read_text(errors="replace") for file in files
+                     if file.endswith("_test.cc") and (root / file).is_file())
+    tests = {f"{suite}.{test}" for suite, test in
+             re.findall(r"^TEST(?:_F|_P)?\((\w+),\s*(\w+)\)", suites, re.M)}
+    for number, line in enumerate((root / name).read_text().split("\n"), 1):
+        for span in re.findall(r"`([^`]+)`", line):
+            file, _, title = span.partition(": ")
+            path = root / "tests/e2e" / file
+            if file.endswith(".test.mjs"):
+                if not title or not path.is_file() or title not in path.read_text():
+                    yield name, number, f"no such test: {span}"
+            elif re.fullmatch(r"[A-Z]\w+\.[A-Z]\w+", span) and span not in tests:
+                yield name, number, f"no such test: {span}"
+
+
+LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
+
+
+def check_links(root, files):
+    """A relative link in a page leads somewhere."""
+    for name in files:
+        if not name.endswith(".md") or not (root / name).is_file():
+            continue
+        for number, line in enumerate((root / name).read_text().split("\n"), 1):
+            for target in LINK.findall(line):
+                if "://" in target or target.startswith("mailto:"):
+                    continue
+                if not ((root / name).parent / target).exists():
+                    yield name, number, f"the link leads nowhere: {target}"
 
 
 def tracked(root):
@@ -238,6 +304,10 @@ BREAKS = {
     "docs/a8.md": ("see registry.npm" "js.org\n", "no registry host"),
     "tests/package-lock.json": ('{"resolved": "https://x"}\n', "omit-lockfile"),
     "src/contract/refusal.h": ("// c\n#pragma once\n  made_up = 1,\n", "no test names made_up"),
+    "src/app/config/a.cc": ('auto x = map.text("madeUp");\n', "'madeUp' is not in"),
+    "src/app/config/b.cc": ('read(map, {"a1", "madeUp"});\n', "'madeUp' is not in"),
+    "docs/THREAT_MODEL.md": ("guarded by `Made.Up`\n", "no such test: Made.Up"),
+    "docs/link.md": ("see [that](nowhere.md)\n", "leads nowhere"),
 }
 FINE = {
     "src/token/fine.cc": '#include "base/a.h"\n// strcpy( in a comment\nauto s = "assert(x)";\n',
