@@ -2,6 +2,7 @@
 // stream of server-sent events; a session that the server may forget.
 #include <fmt/format.h>
 
+#include <set>
 #include <utility>
 
 #include "base/limits.h"
@@ -48,6 +49,18 @@ class StreamableHttp final : public Upstream {
     net::Deadline deadline;
     bool passed = false;
   };
+  // One that waits for its answer; stop() ends it.
+  struct Live {
+    Live(std::set<net::ClientExchange*>& all, net::ClientExchange& exchange)
+        : set(all), call(exchange) {
+      set.insert(&call);
+    }
+    ~Live() { set.erase(&call); }
+    Live(const Live&) = delete;
+    Live& operator=(const Live&) = delete;
+    std::set<net::ClientExchange*>& set;
+    net::ClientExchange& call;
+  };
   enum class Look : uint8_t { wait, answered, broken };
 
   net::Task<Result<void>> connect() override;
@@ -77,6 +90,7 @@ class StreamableHttp final : public Upstream {
   const std::string target_;
   std::string session_;
   std::string version_;
+  std::set<net::ClientExchange*> live_;
   net::ClientExchange* listening_ = nullptr;
   bool connected_ = false;
   uint64_t connection_ = 0;  // counts connect()
@@ -107,7 +121,10 @@ net::Task<Result<void>> StreamableHttp::connect() {
 net::Task<> StreamableHttp::disconnect() {
   connected_ = false;
   if (listening_) listening_->cancel();
-  if (session_.empty() || !stopping_) co_return;
+  if (!stopping_) co_return;  // calls of a lost session may still be running: they may end
+  for (net::ClientExchange* call : live_)
+    call->cancel();
+  if (session_.empty()) co_return;
   net::ClientExchange call(*pool_, identity_, client_options(kGoodbyeWait));
   begin(call, "DELETE");
   session_.clear();
@@ -155,6 +172,7 @@ CallFailure StreamableHttp::broke(const Fault& fault, const Limit& limit) {
 net::Task<Answer> StreamableHttp::exchange(Outgoing outgoing) {
   if (!connected_) co_return std::unexpected(unsent(503, config_.name + " is not connected"));
   net::ClientExchange call(*pool_, identity_, client_options(outgoing.timeout));
+  const Live live(live_, call);
   Limit limit(loop_, call);
   limit.deadline.arm(outgoing.timeout);
   begin(call, "POST");

@@ -258,6 +258,21 @@ TEST(HubHttp, ListChangedOnTheStreamIsSeenAtOnce) {
   EXPECT_GT(hub.hub().catalogue_version(), before);
 }
 
+TEST(HubHttp, StopDoesNotWaitForAServerThatStalls) {
+  HttpFixture fixture;
+  net::testing::ServerThread server(fixture);
+  auto config = web_at(server.port);
+  config.timeout = milliseconds(60'000);
+  std::future<testing::Called> stalled;
+  const auto begun = std::chrono::steady_clock::now();
+  {
+    HubThread hub({config});
+    stalled = hub.begin("web", "stall");
+    ASSERT_TRUE(eventually([&] { return fixture.calls == 1; }));
+  }
+  EXPECT_LT(std::chrono::steady_clock::now() - begun, milliseconds(1500));
+}
+
 TEST(HubHttp, AUrlThatCannotWorkIsReportedAndHarmless) {
   auto config = web_at(1);
   std::get<HttpUpstream>(config.transport).url = "ftp://x";

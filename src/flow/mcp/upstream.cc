@@ -301,7 +301,12 @@ net::Task<Answer> Upstream::call_once(const Request& request) {
     co_return std::unexpected(unsent(503, config_.name + " has too many calls in flight"));
   }
   auto outgoing = prepare(request);
-  if (!outgoing) co_return std::unexpected(unsent(400, outgoing.error().message));
+  if (!outgoing) {
+    CallFailure unreadable = unsent(400, outgoing.error().message);
+    unreadable.fault.source = Fault::Source::client;
+    unreadable.fault.retry = Fault::Retry::no;
+    co_return std::unexpected(std::move(unreadable));
+  }
   const uint64_t id = outgoing->id;
   in_flight_ += 1;
   auto answer = co_await exchange(std::move(*outgoing));

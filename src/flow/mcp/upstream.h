@@ -66,8 +66,8 @@ class Upstream : public std::enable_shared_from_this<Upstream> {
   ServerStatus status() const;               // from any thread
 
  protected:
-  // The transport. connect() makes exchange() possible; disconnect() ends what connect() began and
-  // every exchange that still waits.
+  // The transport. connect() makes exchange() possible; disconnect() ends what connect() began, and
+  // when stopping, or when no answer can come any more, every exchange that still waits.
   virtual net::Task<Result<void>> connect() = 0;
   virtual net::Task<> disconnect() = 0;
   virtual net::Task<Answer> exchange(Outgoing outgoing) = 0;
