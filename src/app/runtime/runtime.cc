@@ -56,6 +56,8 @@ struct Runtime::DataLoop {
   std::unique_ptr<net::HttpServer> server;
 };
 
+Runtime::Runtime(StartOptions options) : options_(std::move(options)) {}
+
 Runtime::~Runtime() {
   stop();
 }
