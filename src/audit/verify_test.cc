@@ -70,7 +70,7 @@ TEST_F(Record, AsWrittenIsGood) {
 
 TEST_F(Record, AnyCutOfTheStreamReadsTheSame) {
   const std::string text = join(lines_);
-  for (const size_t step : {1, 2, 7, 64, 1000}) {
+  for (const size_t step : {1UL, 2UL, 7UL, 64UL, 1000UL}) {
     ExportVerifier verifier({key_.public_key()});
     for (size_t at = 0; at < text.size(); at += step) {
       ASSERT_TRUE(verifier.feed(std::string_view(text).substr(at, step)));
