@@ -58,7 +58,9 @@ TEST(TableText, AlignsAndTrims) {
 
 TEST(TableText, NamesFromOutsideCannotSteerTheTerminal) {
   Table table({{"TOOL"}});
-  table.row({"a\x1b[2Jb\nc\xc2\x9bd"});
+  table.row(
+      {"a\x1b[2Jb\nc\xc2\x9b"
+       "d"});
   EXPECT_EQ(table.text(false), "TOOL\na?[2Jb?c?d\n");
   const Json event = {{"time", "2026-04-09T18:00:00.000Z"},
                       {"subject", "\x1b]0;x\x07"},
