@@ -1,8 +1,9 @@
 # Sourced by run and runaway: starts the upstreams and the gateway in a scratch data directory and
 # ends all of them, by process id, when the script ends.
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
-satgate=build/release/satgate
-upstreams=build/release/satgate-demo
+build=${SATGATE_BUILD:-build/release}
+satgate=$build/satgate
+upstreams=$build/satgate-demo
 scratch=$(mktemp -d)
 export SATGATE_DATA_DIR=$scratch/data
 pids=()
@@ -13,6 +14,7 @@ gateway_url=http://127.0.0.1:$port
 config=$scratch/satgate.yaml
 sed -e "s/127.0.0.1:8000/127.0.0.1:$port/; s/127.0.0.1:9090/127.0.0.1:$admin_port/" \
   -e "s/127.0.0.1:7101/127.0.0.1:$api_port/; s/127.0.0.1:7102/127.0.0.1:$llm_port/" \
+  -e "s|build/release/|$build/|" \
   examples/demo/satgate.yaml >"$config"
 
 clean_up() {

@@ -96,6 +96,7 @@ export function run(file, args, options = {}) {
       };
       resolve({ code, stdout, stderr, json, said: stdout + stderr });
     });
+    child.stdin.on('error', () => {}); // it need not read what it is given
     child.stdin.end(options.input ?? '');
   });
 }

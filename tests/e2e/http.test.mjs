@@ -184,23 +184,24 @@ test('what an endpoint pattern says is what it prices, the exact name first', as
   }
 });
 
-test('observe needs no token, passes the credential through and records the refusal', async (t) => {
+test('observe needs no token, passes the credential through and records the hole', async (t) => {
   const { api, gateway } = await httpShop(t, {
-    upstream: { credential: 'passthrough' }, route: { mode: 'observe' },
+    upstream: { credential: 'passthrough', mode: 'observe' }, route: { mode: 'observe' },
   });
   const own = 'Bearer sk-the-agents-own-key';
   const response = await call(`${gateway.url}/api/search`, { headers: { authorization: own } });
   assert.equal(response.status, 200);
   assert.equal(response.json.headers.authorization ?? response.json.headers.Authorization, own);
-  assert.ok(response.headers['x-satgate-would-deny'], 'says what control would have done');
+  assert.equal(response.headers['x-cost-per-call'], '2.00 USD');
 
   const unpriced = await call(`${gateway.url}/api/unpriced`);
   assert.equal(unpriced.status, 200);
+  assert.equal(unpriced.headers['x-satgate-would-deny'], 'price_unknown');
   assert.equal((await api.stats()).calls, 2);
 
-  const events = (await gateway.events()).filter((event) => event.decision === 'would_deny');
-  assert.equal(events.length, 2);
-  assert.ok(events.every((event) => event.mode === 'observe'));
+  const events = (await gateway.events()).filter((event) => event.mode === 'observe');
+  assert.deepEqual(events.map((event) => event.decision), ['allow', 'would_deny']);
+  assert.deepEqual(events.map((event) => event.subject), ['anonymous', 'anonymous']);
   assert.ok(!JSON.stringify(events).includes('sk-the-agents-own-key'));
 });
 

@@ -129,7 +129,7 @@ test('every narrowing flag narrows', async (t) => {
     [await narrow('--endpoints', '/api/embed'), '/api/search', 403, 'endpoint_denied'],
     [await narrow('--endpoints', '/api/search?source=arxiv'), '/api/search?source=web', 403,
       'endpoint_denied'],
-    [await narrow('--tools', 'search_code'), '/api/search', 200],
+    [await narrow('--tools', 'search_code'), '/api/search', 403, 'tool_denied'],
     [await narrow('--expires', '2020-01-01T00:00:00Z'), '/api/search', 401, 'token_expired'],
     [await narrow('--expires', '1h'), '/api/search', 200],
     [await narrow('--endpoints', '/api/search?source=arxiv'), '/api/search?source=arxiv', 200],
@@ -205,8 +205,10 @@ test('list, show, inspect and update agree; the token itself is shown once only'
   assert.equal(row.id, created.id);
   await spend(gateway, created.token);
   assert.equal(await gateway.spent('agent'), 1);
-  const inspected = await gateway.cli('token', 'inspect', created.token);
-  assert.match(inspected.stdout, /label\.team = alpha/);
+  const shown = await gateway.json('token', 'show', 'agent');
+  assert.equal(shown.labels.team, 'alpha');
+  const inspected = await gateway.json('token', 'inspect', created.token);
+  assert.equal(inspected.id, created.id);
   for (const command of [['token', 'list'], ['token', 'show', 'agent'], ['audit', 'tail']]) {
     const { said } = await gateway.cli(...command, '--json');
     assert.ok(!said.includes(created.token.slice(3)), `${command} shows the secret`);
