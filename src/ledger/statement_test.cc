@@ -28,6 +28,10 @@ Money amount_of(const std::string& text) {
   return parse_amount(text).value();
 }
 
+Time seconds_of(const std::string& text) {
+  return Time::seconds(static_cast<int64_t>(parse_uint(text).value()));
+}
+
 Window window_of(const std::string& text) {
   for (const Window w : kAllWindows) {
     if (to_string(w) == text) return w;
@@ -148,7 +152,7 @@ class Statement {
       const std::string amount = word(in);
       limits_[name][window] = amount == "none" ? Money::max() : amount_of(amount);
     } else if (op == "clock") {
-      now_ = Time::seconds(std::stol(word(in)));
+      now_ = seconds_of(word(in));
     } else if (op == "leases") {
       auto_lease_ = word(in) == "auto";
     } else if (op == "ceiling") {
@@ -161,7 +165,7 @@ class Statement {
     } else if (op == "settle" || op == "release" || op == "forfeit") {
       return end(op, in);
     } else if (op == "expire") {
-      return std::to_string(ledger_.expire(Time::seconds(std::stol(word(in)))).size());
+      return std::to_string(ledger_.expire(seconds_of(word(in))).size());
     } else if (op == "carve") {
       return carve(in);
     } else if (op == "close") {
