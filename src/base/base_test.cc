@@ -111,6 +111,13 @@ TEST(Crypto, KnownAnswers) {
                                        "Test Using Larger Than Block-Size Key - Hash Key First"))),
       "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54");
   EXPECT_EQ(crc32c("123456789"), 0xe3069283U);
+  // RFC 3720, appendix B.4; and in two parts, at every cut, as in one.
+  EXPECT_EQ(crc32c(std::string(32, '\0')), 0x8a9136aaU);
+  EXPECT_EQ(crc32c(std::string(32, '\xff')), 0x62a8ab43U);
+  const std::string_view text = "The quick brown fox jumps over the lazy dog";
+  EXPECT_EQ(crc32c(text), 0x22620404U);
+  for (size_t cut = 0; cut <= text.size(); ++cut)
+    EXPECT_EQ(crc32c(text.substr(cut), crc32c(text.substr(0, cut))), 0x22620404U) << cut;
   EXPECT_TRUE(equal_constant_time("ab", "ab"));
   EXPECT_FALSE(equal_constant_time("ab", "abc"));
 }

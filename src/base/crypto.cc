@@ -30,6 +30,23 @@ constexpr std::array<uint32_t, 256> make_crc_table() {
 }
 constexpr std::array<uint32_t, 256> kCrcTable = make_crc_table();
 
+#if defined(__x86_64__)
+// The same polynomial in one instruction for eight bytes: twenty times the table's speed, and every
+// call writes a kilobyte of journal under one lock.
+[[gnu::target("sse4.2")]] uint32_t crc32c_hardware(std::string_view bytes, uint32_t crc) {
+  uint64_t wide = crc;
+  for (; bytes.size() >= 8; bytes.remove_prefix(8)) {
+    uint64_t word = 0;
+    std::memcpy(&word, bytes.data(), sizeof word);
+    wide = __builtin_ia32_crc32di(wide, word);
+  }
+  crc = static_cast<uint32_t>(wide);
+  for (const char c : bytes)
+    crc = __builtin_ia32_crc32qi(crc, static_cast<uint8_t>(c));
+  return crc;
+}
+#endif
+
 }  // namespace
 
 Hash256 sha256(std::string_view bytes) {
@@ -101,6 +118,10 @@ uint64_t random_u64() {
 
 uint32_t crc32c(std::string_view bytes, uint32_t seed) {
   uint32_t crc = ~seed;
+#if defined(__x86_64__)
+  static const bool has_instruction = __builtin_cpu_supports("sse4.2") != 0;
+  if (has_instruction) return ~crc32c_hardware(bytes, crc);
+#endif
   for (const char c : bytes)
     crc = kCrcTable[(crc ^ static_cast<uint8_t>(c)) & 0xff] ^ (crc >> 8);
   return ~crc;

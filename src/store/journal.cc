@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <chrono>
 #include <future>
+#include <iterator>
 
 #include "audit/export.h"
 #include "base/assert.h"
@@ -196,12 +197,13 @@ bool Journal::sync_now() {
 void Journal::call_waiters(std::unique_lock<std::mutex>& lock) {
   const uint64_t durable = durable_seq();
   const bool failed = failed_;
-  const auto ready =
-      std::stable_partition(waiters_.begin(), waiters_.end(),
-                            [&](const Waiter& waiter) { return !failed && waiter.seq > durable; });
-  std::vector<Waiter> calls(std::make_move_iterator(ready),
-                            std::make_move_iterator(waiters_.end()));
-  waiters_.erase(ready, waiters_.end());
+  // They stand in the order of their records.
+  const auto rest = std::find_if(waiters_.begin(), waiters_.end(), [&](const Waiter& waiter) {
+    return !failed && waiter.seq > durable;
+  });
+  std::vector<Waiter> calls(std::make_move_iterator(waiters_.begin()),
+                            std::make_move_iterator(rest));
+  waiters_.erase(waiters_.begin(), rest);
   hurry_ = !waiters_.empty();
   lock.unlock();
   for (Waiter& waiter : calls) {
