@@ -329,6 +329,16 @@ Reply TokenApi::revoke_record(TokenRecord record) {
   return Json{{"revoked", record.name}, {"id", to_string(record.id)}};
 }
 
+Reply TokenApi::revoke_point(const AccountId& point) {
+  TokenRecord about;
+  about.name = "admin";
+  TRY(note(EventKind::revoke, about, fmt::format("revoked the point {}", to_string(point))));
+  if (auto done = gateway_.bank.directory().revoke_point(point); !done) {
+    return unavailable(done.error().message);
+  }
+  return Json{{"revoked", to_string(point)}, {"point", to_string(point)}};
+}
+
 Reply TokenApi::revoke_point_of(std::string_view token_text) {
   token::Verifier verifier(gateway_.keyring(), currency());
   std::string why;
@@ -349,13 +359,9 @@ Reply TokenApi::revoke_point_of(std::string_view token_text) {
 
 Reply TokenApi::revoke(std::string_view which) {
   if (const auto record = find(which)) return revoke_record(*record);
+  // 32 hex digits are a point; they would also read as base64.
+  if (const auto point = parse_id<AccountId>(which)) return revoke_point(*point);
   if (token::macaroon_from_text(which)) return revoke_point_of(which);
-  if (const auto point = parse_id<AccountId>(which)) {
-    if (auto done = gateway_.bank.directory().revoke_point(*point); !done) {
-      return unavailable(done.error().message);
-    }
-    return Json{{"revoked", to_string(*point)}, {"point", to_string(*point)}};
-  }
   return not_found(fmt::format("there is no token '{}'", which));
 }
 

@@ -39,6 +39,7 @@ class TokenApi {
   std::shared_ptr<const TokenRecord> find(std::string_view id_or_name) const;
   Json describe(const TokenRecord& record, bool with_lineage) const;
   Json describe_lineage(const TokenRecord& record) const;
+  Reply revoke_point(const AccountId& point);
   Reply revoke_point_of(std::string_view token_text);
   Reply revoke_record(TokenRecord record);
   // Writes the event of what a person did; the change stands only if it was written.

@@ -44,7 +44,7 @@ bool clamp_can_help(Refusal refusal) {
 void Passage::deny_misfit(const ledger::Misfit& misfit) {
   if (denial_) return;
   deny(misfit.refusal, misfit_text(misfit, path_.entries()[misfit.entry]));
-  denial_->limit = misfit.limit;
+  if (misfit.limit != Money::max()) denial_->limit = misfit.limit;
   denial_->spent = misfit.spent;
   denial_->resets_at = misfit.resets_at;
   if (misfit.refusal == Refusal::rate_limited) {

@@ -4,6 +4,8 @@
 
 #include <utility>
 
+#include "base/text.h"
+
 namespace satgate::flow {
 namespace {
 
@@ -97,10 +99,9 @@ std::string misfit_text(const ledger::Misfit& misfit, const PathEntry& entry) {
                          to_string(misfit.window));
     case Refusal::request_exceeds_budget:
       return fmt::format(
-          "This call costs up to {} credits, more than the {} limit of {}{} can ever "
-          "hold",
-          format_credits(misfit.required), to_string(misfit.window), format_credits(misfit.limit),
-          of);
+          "This call costs up to {} credits and can never fit the {} limit of {} credits{}",
+          format_credits(misfit.required), lowercase(adjective(misfit.window)),
+          format_credits(misfit.limit), of);
     case Refusal::budget_exhausted:
       return fmt::format("Budget exhausted{}: {} credits needed, {} left", of,
                          format_credits(misfit.required), format_credits(misfit.remaining));

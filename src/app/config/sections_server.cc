@@ -6,27 +6,32 @@
 namespace satgate::app {
 namespace {
 
-void read_listener(YamlMap& root, std::string_view key, flow::Listener& listener, Draft& draft,
-                   bool is_server) {
-  std::optional<YamlMap> map = root.map(key);
-  if (!map) return;
-  if (auto address = map->text("listen")) listener.address = *address;
-  if (std::optional<YamlMap> tls = map->map("tls")) {
-    listener.tls_certificate = tls->text("certificate").value_or("");
-    listener.tls_key = tls->text("key").value_or("");
-    if (listener.tls_certificate.empty() != listener.tls_key.empty()) {
-      tls->complain("key", "TLS needs both `certificate` and `key` (PEM files)");
-    }
-    tls->finish();
+void read_tls(YamlMap& server, flow::Listener& listener) {
+  std::optional<YamlMap> tls = server.map("tls");
+  if (!tls) return;
+  listener.tls_certificate = tls->text("certificate").value_or("");
+  listener.tls_key = tls->text("key").value_or("");
+  if (listener.tls_certificate.empty() != listener.tls_key.empty()) {
+    tls->complain("key", "TLS needs both `certificate` and `key` (PEM files)");
   }
-  if (is_server) {
-    draft.settings.anonymous = map->text("anonymous").value_or("");
-    draft.settings.audiences = map->list("audience");
-    if (auto threads = map->whole("threads", 1, 256)) {
-      draft.settings.threads = static_cast<size_t>(*threads);
+  tls->finish();
+}
+
+void read_listeners(YamlMap& root, flow::Settings& settings) {
+  if (std::optional<YamlMap> server = root.map("server")) {
+    if (auto address = server->text("listen")) settings.server.address = *address;
+    read_tls(*server, settings.server);
+    settings.anonymous = server->text("anonymous").value_or("");
+    settings.audiences = server->list("audience");
+    if (auto threads = server->whole("threads", 1, 256)) {
+      settings.threads = static_cast<size_t>(*threads);
     }
+    server->finish();
   }
-  map->finish();
+  if (std::optional<YamlMap> admin = root.map("admin")) {
+    if (auto address = admin->text("listen")) settings.admin.address = *address;
+    admin->finish();
+  }
 }
 
 void read_store(YamlMap& root) {
@@ -136,8 +141,7 @@ std::pair<std::string, std::string> credential_header(std::string_view credentia
 
 void read_server(YamlMap& root, Draft& draft) {
   flow::Settings& settings = draft.settings;
-  read_listener(root, "server", settings.server, draft, true);
-  read_listener(root, "admin", settings.admin, draft, false);
+  read_listeners(root, settings);
   read_store(root);
   if (auto mode = read_mode(root, "mode")) settings.mode = *mode;
   settings.labels = root.strings("labels");

@@ -58,6 +58,9 @@ void read_upstream(YamlMap map, const std::string& name, Draft& draft) {
     }
   }
   upstream.headers = map.strings("headers");
+  if (upstream.kind == flow::UpstreamKind::anthropic) {
+    map.warn("kind", "this version brings no routes for `anthropic`; only `routes` lead there");
+  }
   map.finish();
   draft.settings.upstreams.push_back(std::move(upstream));
 }
@@ -223,7 +226,9 @@ void add_builtin_routes(Draft& draft) {
                                  .mode = mode,
                                  .protocol = Protocol::openai,
                                  .strip_prefix = "/v1"});
-      settings.routes.push_back({.name = upstream.name,
+      const std::string models = upstream.name + "-models";
+      draft.policy.routes[models] = Money();  // a list of names costs nothing
+      settings.routes.push_back({.name = models,
                                  .path = "/v1/models*",
                                  .methods = {"GET"},
                                  .upstream = i,

@@ -17,17 +17,24 @@ namespace dm = dialect::mcp;
 
 namespace {
 
-// A browser page must not reach a gateway on the loopback by DNS rebinding (MCP, "Security").
-bool origin_is_fine(const wire::RequestHead& request) {
+bool is_loopback(std::string_view host) {
+  return host == "localhost" || host.starts_with("127.") || host == "::1";
+}
+
+// A browser page must not reach a gateway on the loopback by DNS rebinding (MCP, "Security"): there
+// a page's own name may point to us, so an Origin that equals the Host proves nothing.
+bool origin_is_fine(const wire::RequestHead& request, const Settings& settings) {
   const auto origin = request.fields.find("origin");
   if (!origin) return true;
   const size_t scheme = origin->find("://");
   if (scheme == origin->npos) return false;
   const auto authority = wire::parse_authority(origin->substr(scheme + 3));
   if (!authority) return false;
+  if (is_loopback(authority->host)) return true;
+  const auto listener = wire::parse_authority(settings.server.address);
+  if (!listener || is_loopback(listener->host)) return false;
   const auto own = wire::parse_authority(request.host);
-  return authority->host == "localhost" || authority->host == "127.0.0.1" ||
-         authority->host == "::1" || (own && equals_ignore_case(own->host, authority->host));
+  return own && equals_ignore_case(own->host, authority->host);
 }
 
 // What is offered here is what is governed: tools. Resources and prompts have no price yet.
@@ -101,7 +108,7 @@ net::Task<> Endpoint::handle(net::ServerExchange& http, Call call) {
   call.protocol = Protocol::mcp;
   call.route = "mcp";
   const wire::RequestHead& request = http.request();
-  if (!origin_is_fine(request)) {
+  if (!origin_is_fine(request, *worker_.settings())) {
     co_return co_await respond_error(http, Protocol::mcp, call.id, 403, "origin_denied",
                                      "Requests from this web origin are not accepted.");
   }
