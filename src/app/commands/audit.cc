@@ -118,9 +118,14 @@ Outcome say_verdict(const Context& context, const RecordVerdict& verdict) {
                 {"checkpoints", verdict.checkpoints}});
   }
   if (!verdict.ok) return failed(fmt::format("NOT intact: {}", verdict.problem));
-  if (!context.json) {
-    fmt::print("Intact: {} events, {} checkpoints; signed up to event {}.\n", verdict.events,
-               verdict.checkpoints, verdict.signed_seq);
+  if (context.json) return {};
+  fmt::print("Intact: {} events, {} checkpoints.\n", verdict.events, verdict.checkpoints);
+  if (verdict.all_signed()) {
+    fmt::print("Every event is signed.\n");
+  } else {
+    fmt::print(
+        "Signed up to event {}; what follows is chained, and signed by the next checkpoint.\n",
+        verdict.signed_seq);
   }
   return {};
 }
@@ -141,8 +146,12 @@ Outcome run_verify(const Context& context, const VerifyFlags& flags) {
   }
   TRY_ASSIGN(const audit::PublicKey key, report::read_public_key(key_path));
   TRY_ASSIGN(const audit::Verdict found, report::verify_export(flags.file, key, require_seq));
-  RecordVerdict verdict{found.ok, found.problem, found.last_seq, found.signed_seq,
-                        found.checkpoints};
+  RecordVerdict verdict{.ok = found.ok,
+                        .problem = found.problem,
+                        .events = found.last_seq,
+                        .last_seq = found.last_seq,
+                        .signed_seq = found.signed_seq,
+                        .checkpoints = found.checkpoints};
   if (found.first_seq > 0) verdict.events = found.last_seq - found.first_seq + 1;
   if (found.bad_line > 0) {
     verdict.problem = fmt::format("{}, line {}: {}", flags.file, found.bad_line, found.problem);

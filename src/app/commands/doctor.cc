@@ -111,7 +111,7 @@ Check check_config(const std::string& file) {
 
 Check check_record(const fs::path& data_dir) {
   std::error_code error;
-  if (!fs::exists(store::public_key_path(data_dir), error)) {
+  if (!fs::exists(data_dir / "journal", error)) {
     return {"record", Health::good, "empty"};
   }
   const auto verdict = verify_record(data_dir, store::public_key_path(data_dir), 0);

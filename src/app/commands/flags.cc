@@ -86,7 +86,7 @@ CLI::Option* add_list(CLI::App& command, const std::string& names, std::vector<s
                       const std::string& about) {
   // One value a flag: what follows may be a positional argument.
   return command.add_option(names, values, about)
-      ->type_name("TEXT,...")
+      ->type_name("A,B")
       ->allow_extra_args(false)
       ->delimiter(',')
       ->check(CLI::Validator(not_empty, "", ""));

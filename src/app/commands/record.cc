@@ -145,6 +145,11 @@ Expected<Json> find_spend(const Context& context, const std::string& by, const s
 
 Result<RecordVerdict> verify_record(const std::filesystem::path& data_dir,
                                     const std::filesystem::path& key_file, uint64_t require_seq) {
+  std::error_code error;
+  if (!std::filesystem::exists(data_dir / "journal", error)) {
+    return fail(
+        fmt::format("there is no record in {}: no gateway has run there", data_dir.string()));
+  }
   TRY_ASSIGN(const audit::PublicKey key, report::read_public_key(key_file));
   // Asked first: the journal is always ahead of what is copied from it.
   const uint64_t known = std::max(newest_event(data_dir), require_seq);
@@ -153,7 +158,12 @@ Result<RecordVerdict> verify_record(const std::filesystem::path& data_dir,
     std::this_thread::sleep_for(std::chrono::milliseconds(200));
     TRY_ASSIGN(found, report::verify_journal(data_dir, key));
   }
-  RecordVerdict verdict{found.ok, found.problem, found.events, found.signed_seq, found.checkpoints};
+  RecordVerdict verdict{.ok = found.ok,
+                        .problem = found.problem,
+                        .events = found.events,
+                        .last_seq = found.events,
+                        .signed_seq = found.signed_seq,
+                        .checkpoints = found.checkpoints};
   if (!verdict.ok) return verdict;
   if (found.torn_bytes > 0) {
     verdict.problem = fmt::format(

@@ -32,7 +32,11 @@ std::filesystem::path database_path(const std::filesystem::path& data_dir);
 struct RecordVerdict {
   bool ok = false;
   std::string problem;
-  uint64_t events = 0, signed_seq = 0, checkpoints = 0;
+  uint64_t events = 0;
+  uint64_t last_seq = 0;    // the last event
+  uint64_t signed_seq = 0;  // the last one that a checkpoint covers
+  uint64_t checkpoints = 0;
+  bool all_signed() const { return signed_seq == last_seq; }
 };
 Result<RecordVerdict> verify_record(const std::filesystem::path& data_dir,
                                     const std::filesystem::path& key_file, uint64_t require_seq);
