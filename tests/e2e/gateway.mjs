@@ -22,9 +22,33 @@ const START_MS_MAX = 15_000;
 const STOP_MS_MAX = 35_000;
 const COMMAND_MS_MAX = 30_000;
 
+// What a test has opened is closed in reverse order, all of it, even if one of them fails.
+const cleanups = new WeakMap();
+
+export function atEnd(t, close) {
+  if (!cleanups.has(t)) {
+    const stack = [];
+    cleanups.set(t, stack);
+    t.after(async () => {
+      const failures = [];
+      while (stack.length > 0) await attempt(stack.pop(), failures);
+      if (failures.length > 0) throw failures[0];
+    });
+  }
+  cleanups.get(t).push(close);
+}
+
+async function attempt(close, failures) {
+  try {
+    await close();
+  } catch (error) {
+    failures.push(error);
+  }
+}
+
 export function scratch(t) {
   const folder = mkdtempSync(path.join(tmpdir(), 'satgate-e2e-'));
-  t.after(() => rmSync(folder, { recursive: true, force: true, maxRetries: 3 }));
+  atEnd(t, () => rmSync(folder, { recursive: true, force: true, maxRetries: 3 }));
   return folder;
 }
 
@@ -104,7 +128,7 @@ export function run(file, args, options = {}) {
 // The demo upstreams print "listening http://127.0.0.1:PORT" once they accept connections.
 export async function startUpstream(t, kind, args = []) {
   const child = new Child(demo, [kind, '--listen', '127.0.0.1:0', ...args]);
-  t.after(() => child.stop());
+  atEnd(t, () => child.stop());
   const until = Date.now() + START_MS_MAX;
   for (;;) {
     const found = /^listening (http:\S+)$/m.exec(child.out);
@@ -146,7 +170,7 @@ export async function eventually(what, check, ms = 10_000) {
 // {listen, admin}. With `args` the command line is given in full and no file is written.
 export async function startGateway(t, options = {}) {
   const gateway = new Gateway(options.folder ?? scratch(t), options);
-  t.after(() => gateway.stop());
+  atEnd(t, () => gateway.stop());
   await gateway.start();
   return gateway;
 }

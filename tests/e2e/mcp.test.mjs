@@ -5,7 +5,7 @@ import { spawn } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
-import { call, countFile, bearer, demo, eventually, freePort, packages, processes,
+import { atEnd, call, countFile, bearer, demo, eventually, freePort, packages, processes,
   satgate, scratch, sleep, startGateway, startUpstream } from './gateway.mjs';
 import { DENIAL, PRICE, connect, generations, modernCall, rpcResult } from './mcp_clients.mjs';
 import { mcpShop } from './shops.mjs';
@@ -22,7 +22,7 @@ async function realShop(t, extra = {}) {
   const everything = spawn(process.execPath,
     [path.join(SERVERS, 'server-everything/dist/index.js'), 'streamableHttp'],
     { env: { ...process.env, PORT: `${port}` }, stdio: 'ignore' });
-  t.after(() => everything.kill('SIGKILL'));
+  atEnd(t, () => everything.kill('SIGKILL'));
   await eventually('server-everything listens', async () =>
     (await fetch(`http://127.0.0.1:${port}/mcp`)).status > 0);
   const gateway = await startGateway(t, {
@@ -283,7 +283,7 @@ test('satgate mcp serves the same gateway over stdio', async (t) => {
     command: satgate, args: ['mcp', '--config', gateway.file, '--token', token],
     env: gateway.env(), stderr: 'ignore', cwd: gateway.folder,
   }));
-  t.after(() => client.close());
+  atEnd(t, () => client.close());
   const { tools } = await client.listTools();
   assert.equal(named(tools, 'search_code')._meta[PRICE].cost, 1);
   const result = await client.callTool({ name: 'search_code', arguments: { query: 'x' } });

@@ -5,6 +5,7 @@ import { StreamableHTTPClientTransport as TransportV1 } from
   '@modelcontextprotocol/sdk/client/streamableHttp.js';
 import { Client as ClientV2, StreamableHTTPClientTransport as TransportV2 } from
   '@modelcontextprotocol/client';
+import { atEnd } from './gateway.mjs';
 
 export const PRICE = 'io.satgate/price';
 export const DENIAL = 'io.satgate/denial';
@@ -24,7 +25,7 @@ export async function connect(t, generation, url, token) {
   const headers = token ? { authorization: `Bearer ${token}` } : {};
   const client = make(generation);
   await client.connect(new Transport(new URL(`${url}/mcp`), { requestInit: { headers } }));
-  t.after(() => client.close());
+  atEnd(t, () => client.close());
   return {
     client,
     listTools: async () => (await client.listTools()).tools,
