@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include <cstdlib>
+#include <charconv>
 
 namespace satgate::console {
 
@@ -25,7 +25,10 @@ std::unexpected<ApiError> unavailable(std::string message) {
 Json money_json(Money amount) {
   if (amount.nano() % kNanoPerCredit == 0) return amount.nano() / kNanoPerCredit;
   // The shortest decimal that reads back as this double is the amount as people write it.
-  return std::strtod(format_credits(amount).c_str(), nullptr);
+  const std::string text = format_credits(amount);
+  double value = 0;
+  std::from_chars(text.data(), text.data() + text.size(), value);
+  return value;
 }
 
 Json limits_json(const SpendLimits& limits) {

@@ -7,20 +7,9 @@ namespace satgate::console {
 
 inline constexpr std::string_view kOpenApi = R"json({
  "openapi": "3.1.0",
- "info": {
-  "title": "SatGate admin API",
-  "version": "1"
- },
- "servers": [
-  {
-   "url": "/api/v1"
-  }
- ],
- "security": [
-  {
-   "admin": []
-  }
- ],
+ "info": {"title": "SatGate admin API", "version": "1"},
+ "servers": [{"url": "/api/v1"}],
+ "security": [{"admin": []}],
  "paths": {
   "/tokens": {
    "get": {
@@ -28,17 +17,9 @@ inline constexpr std::string_view kOpenApi = R"json({
     "responses": {
      "200": {
       "description": "tokens",
-      "content": {
-       "application/json": {
-        "schema": {
-         "type": "array"
-        }
-       }
-      }
+      "content": {"application/json": {"schema": {"type": "array"}}}
      },
-     "default": {
-      "$ref": "#/components/responses/Error"
-     }
+     "default": {"$ref": "#/components/responses/Error"}
     }
    },
    "post": {
@@ -50,141 +31,45 @@ inline constexpr std::string_view kOpenApi = R"json({
        "schema": {
         "type": "object",
         "additionalProperties": false,
-        "required": [
-         "name"
-        ],
+        "required": ["name"],
         "properties": {
-         "name": {
-          "type": "string"
-         },
+         "name": {"type": "string"},
          "hourly_limit": {
-          "oneOf": [
-           {
-            "type": "number"
-           },
-           {
-            "type": "string"
-           }
-          ],
+          "oneOf": [{"type": "number"}, {"type": "string"}],
           "description": "credits, or text with a unit: \"$0.05\""
          },
          "daily_limit": {
-          "oneOf": [
-           {
-            "type": "number"
-           },
-           {
-            "type": "string"
-           }
-          ],
+          "oneOf": [{"type": "number"}, {"type": "string"}],
           "description": "credits, or text with a unit: \"$0.05\""
          },
          "monthly_limit": {
-          "oneOf": [
-           {
-            "type": "number"
-           },
-           {
-            "type": "string"
-           }
-          ],
+          "oneOf": [{"type": "number"}, {"type": "string"}],
           "description": "credits, or text with a unit: \"$0.05\""
          },
          "total_limit": {
-          "oneOf": [
-           {
-            "type": "number"
-           },
-           {
-            "type": "string"
-           }
-          ],
+          "oneOf": [{"type": "number"}, {"type": "string"}],
           "description": "credits, or text with a unit: \"$0.05\""
          },
-         "budget": {
-          "type": "string"
-         },
-         "labels": {
-          "type": "object",
-          "additionalProperties": {
-           "type": "string"
-          }
-         },
+         "budget": {"type": "string"},
+         "labels": {"type": "object", "additionalProperties": {"type": "string"}},
          "alert_threshold": {
-          "oneOf": [
-           {
-            "type": "number"
-           },
-           {
-            "type": "string"
-           }
-          ],
+          "oneOf": [{"type": "number"}, {"type": "string"}],
           "description": "credits, or text with a unit: \"$0.05\""
          },
-         "audience": {
-          "type": "array",
-          "items": {
-           "type": "string"
-          }
-         },
-         "endpoints": {
-          "type": "array",
-          "items": {
-           "type": "string"
-          }
-         },
-         "methods": {
-          "type": "array",
-          "items": {
-           "type": "string"
-          }
-         },
-         "allow_tools": {
-          "type": "array",
-          "items": {
-           "type": "string"
-          }
-         },
-         "deny_tools": {
-          "type": "array",
-          "items": {
-           "type": "string"
-          }
-         },
-         "models": {
-          "type": "array",
-          "items": {
-           "type": "string"
-          }
-         },
-         "upstream": {
-          "type": "string"
-         },
-         "rate_limit": {
-          "type": "string",
-          "examples": [
-           "10/min"
-          ]
-         },
-         "expires": {
-          "type": "string",
-          "description": "1h, a date, or RFC 3339"
-         },
+         "audience": {"type": "array", "items": {"type": "string"}},
+         "endpoints": {"type": "array", "items": {"type": "string"}},
+         "methods": {"type": "array", "items": {"type": "string"}},
+         "allow_tools": {"type": "array", "items": {"type": "string"}},
+         "deny_tools": {"type": "array", "items": {"type": "string"}},
+         "models": {"type": "array", "items": {"type": "string"}},
+         "upstream": {"type": "string"},
+         "rate_limit": {"type": "string", "examples": ["10/min"]},
+         "expires": {"type": "string", "description": "1h, a date, or RFC 3339"},
          "call_limit": {
-          "oneOf": [
-           {
-            "type": "number"
-           },
-           {
-            "type": "string"
-           }
-          ],
+          "oneOf": [{"type": "number"}, {"type": "string"}],
           "description": "credits, or text with a unit: \"$0.05\""
          },
-         "max_depth": {
-          "type": "integer",
-          "minimum": 0
-         }
+         "max_depth": {"type": "integer", "minimum": 0}
         }
        }
       }
@@ -193,17 +78,9 @@ inline constexpr std::string_view kOpenApi = R"json({
     "responses": {
      "200": {
       "description": "token, id, name and limits",
-      "content": {
-       "application/json": {
-        "schema": {
-         "type": "object"
-        }
-       }
-      }
+      "content": {"application/json": {"schema": {"type": "object"}}}
      },
-     "default": {
-      "$ref": "#/components/responses/Error"
-     }
+     "default": {"$ref": "#/components/responses/Error"}
     }
    }
   },
@@ -217,14 +94,8 @@ inline constexpr std::string_view kOpenApi = R"json({
        "schema": {
         "type": "object",
         "additionalProperties": false,
-        "required": [
-         "token"
-        ],
-        "properties": {
-         "token": {
-          "type": "string"
-         }
-        }
+        "required": ["token"],
+        "properties": {"token": {"type": "string"}}
        }
       }
      }
@@ -232,47 +103,24 @@ inline constexpr std::string_view kOpenApi = R"json({
     "responses": {
      "200": {
       "description": "what was revoked",
-      "content": {
-       "application/json": {
-        "schema": {
-         "type": "object"
-        }
-       }
-      }
+      "content": {"application/json": {"schema": {"type": "object"}}}
      },
-     "default": {
-      "$ref": "#/components/responses/Error"
-     }
+     "default": {"$ref": "#/components/responses/Error"}
     }
    }
   },
   "/tokens/{token}": {
    "parameters": [
-    {
-     "name": "token",
-     "in": "path",
-     "required": true,
-     "schema": {
-      "type": "string"
-     }
-    }
+    {"name": "token", "in": "path", "required": true, "schema": {"type": "string"}}
    ],
    "get": {
     "summary": "One token with its lineage",
     "responses": {
      "200": {
       "description": "token",
-      "content": {
-       "application/json": {
-        "schema": {
-         "type": "object"
-        }
-       }
-      }
+      "content": {"application/json": {"schema": {"type": "object"}}}
      },
-     "default": {
-      "$ref": "#/components/responses/Error"
-     }
+     "default": {"$ref": "#/components/responses/Error"}
     }
    },
    "patch": {
@@ -287,67 +135,25 @@ inline constexpr std::string_view kOpenApi = R"json({
         "required": [],
         "properties": {
          "hourly_limit": {
-          "oneOf": [
-           {
-            "type": "number"
-           },
-           {
-            "type": "string"
-           }
-          ],
+          "oneOf": [{"type": "number"}, {"type": "string"}],
           "description": "credits, or text with a unit: \"$0.05\""
          },
          "daily_limit": {
-          "oneOf": [
-           {
-            "type": "number"
-           },
-           {
-            "type": "string"
-           }
-          ],
+          "oneOf": [{"type": "number"}, {"type": "string"}],
           "description": "credits, or text with a unit: \"$0.05\""
          },
          "monthly_limit": {
-          "oneOf": [
-           {
-            "type": "number"
-           },
-           {
-            "type": "string"
-           }
-          ],
+          "oneOf": [{"type": "number"}, {"type": "string"}],
           "description": "credits, or text with a unit: \"$0.05\""
          },
          "total_limit": {
-          "oneOf": [
-           {
-            "type": "number"
-           },
-           {
-            "type": "string"
-           }
-          ],
+          "oneOf": [{"type": "number"}, {"type": "string"}],
           "description": "credits, or text with a unit: \"$0.05\""
          },
-         "expires": {
-          "type": "string"
-         },
-         "labels": {
-          "type": "object",
-          "additionalProperties": {
-           "type": "string"
-          }
-         },
+         "expires": {"type": "string"},
+         "labels": {"type": "object", "additionalProperties": {"type": "string"}},
          "alert_threshold": {
-          "oneOf": [
-           {
-            "type": "number"
-           },
-           {
-            "type": "string"
-           }
-          ],
+          "oneOf": [{"type": "number"}, {"type": "string"}],
           "description": "credits, or text with a unit: \"$0.05\""
          }
         }
@@ -358,17 +164,9 @@ inline constexpr std::string_view kOpenApi = R"json({
     "responses": {
      "200": {
       "description": "token",
-      "content": {
-       "application/json": {
-        "schema": {
-         "type": "object"
-        }
-       }
-      }
+      "content": {"application/json": {"schema": {"type": "object"}}}
      },
-     "default": {
-      "$ref": "#/components/responses/Error"
-     }
+     "default": {"$ref": "#/components/responses/Error"}
     }
    },
    "delete": {
@@ -376,47 +174,24 @@ inline constexpr std::string_view kOpenApi = R"json({
     "responses": {
      "200": {
       "description": "what was revoked",
-      "content": {
-       "application/json": {
-        "schema": {
-         "type": "object"
-        }
-       }
-      }
+      "content": {"application/json": {"schema": {"type": "object"}}}
      },
-     "default": {
-      "$ref": "#/components/responses/Error"
-     }
+     "default": {"$ref": "#/components/responses/Error"}
     }
    }
   },
   "/tokens/{token}/unblock": {
    "parameters": [
-    {
-     "name": "token",
-     "in": "path",
-     "required": true,
-     "schema": {
-      "type": "string"
-     }
-    }
+    {"name": "token", "in": "path", "required": true, "schema": {"type": "string"}}
    ],
    "post": {
     "summary": "Clear an overrun",
     "responses": {
      "200": {
       "description": "token",
-      "content": {
-       "application/json": {
-        "schema": {
-         "type": "object"
-        }
-       }
-      }
+      "content": {"application/json": {"schema": {"type": "object"}}}
      },
-     "default": {
-      "$ref": "#/components/responses/Error"
-     }
+     "default": {"$ref": "#/components/responses/Error"}
     }
    }
   },
@@ -430,93 +205,28 @@ inline constexpr std::string_view kOpenApi = R"json({
        "schema": {
         "type": "object",
         "additionalProperties": false,
-        "required": [
-         "parent",
-         "budget",
-         "holder"
-        ],
+        "required": ["parent", "budget", "holder"],
         "properties": {
-         "parent": {
-          "type": "string"
-         },
+         "parent": {"type": "string"},
          "budget": {
-          "oneOf": [
-           {
-            "type": "number"
-           },
-           {
-            "type": "string"
-           }
-          ],
+          "oneOf": [{"type": "number"}, {"type": "string"}],
           "description": "credits, or text with a unit: \"$0.05\""
          },
-         "holder": {
-          "type": "string"
-         },
-         "audience": {
-          "type": "array",
-          "items": {
-           "type": "string"
-          }
-         },
-         "endpoints": {
-          "type": "array",
-          "items": {
-           "type": "string"
-          }
-         },
-         "methods": {
-          "type": "array",
-          "items": {
-           "type": "string"
-          }
-         },
-         "allow_tools": {
-          "type": "array",
-          "items": {
-           "type": "string"
-          }
-         },
-         "deny_tools": {
-          "type": "array",
-          "items": {
-           "type": "string"
-          }
-         },
-         "models": {
-          "type": "array",
-          "items": {
-           "type": "string"
-          }
-         },
-         "upstream": {
-          "type": "string"
-         },
-         "rate_limit": {
-          "type": "string",
-          "examples": [
-           "10/min"
-          ]
-         },
-         "expires": {
-          "type": "string",
-          "description": "1h, a date, or RFC 3339"
-         },
+         "holder": {"type": "string"},
+         "audience": {"type": "array", "items": {"type": "string"}},
+         "endpoints": {"type": "array", "items": {"type": "string"}},
+         "methods": {"type": "array", "items": {"type": "string"}},
+         "allow_tools": {"type": "array", "items": {"type": "string"}},
+         "deny_tools": {"type": "array", "items": {"type": "string"}},
+         "models": {"type": "array", "items": {"type": "string"}},
+         "upstream": {"type": "string"},
+         "rate_limit": {"type": "string", "examples": ["10/min"]},
+         "expires": {"type": "string", "description": "1h, a date, or RFC 3339"},
          "call_limit": {
-          "oneOf": [
-           {
-            "type": "number"
-           },
-           {
-            "type": "string"
-           }
-          ],
+          "oneOf": [{"type": "number"}, {"type": "string"}],
           "description": "credits, or text with a unit: \"$0.05\""
          },
-         "max_depth": {
-          "type": "integer",
-          "minimum": 0
-         }
+         "max_depth": {"type": "integer", "minimum": 0}
         }
        }
       }
@@ -525,17 +235,9 @@ inline constexpr std::string_view kOpenApi = R"json({
     "responses": {
      "200": {
       "description": "token, id, name",
-      "content": {
-       "application/json": {
-        "schema": {
-         "type": "object"
-        }
-       }
-      }
+      "content": {"application/json": {"schema": {"type": "object"}}}
      },
-     "default": {
-      "$ref": "#/components/responses/Error"
-     }
+     "default": {"$ref": "#/components/responses/Error"}
     }
    }
   },
@@ -545,17 +247,9 @@ inline constexpr std::string_view kOpenApi = R"json({
     "responses": {
      "200": {
       "description": "budgets",
-      "content": {
-       "application/json": {
-        "schema": {
-         "type": "array"
-        }
-       }
-      }
+      "content": {"application/json": {"schema": {"type": "array"}}}
      },
-     "default": {
-      "$ref": "#/components/responses/Error"
-     }
+     "default": {"$ref": "#/components/responses/Error"}
     }
    },
    "post": {
@@ -567,58 +261,24 @@ inline constexpr std::string_view kOpenApi = R"json({
        "schema": {
         "type": "object",
         "additionalProperties": false,
-        "required": [
-         "name"
-        ],
+        "required": ["name"],
         "properties": {
-         "name": {
-          "type": "string"
-         },
-         "parent": {
-          "type": "string"
-         },
+         "name": {"type": "string"},
+         "parent": {"type": "string"},
          "hourly_limit": {
-          "oneOf": [
-           {
-            "type": "number"
-           },
-           {
-            "type": "string"
-           }
-          ],
+          "oneOf": [{"type": "number"}, {"type": "string"}],
           "description": "credits, or text with a unit: \"$0.05\""
          },
          "daily_limit": {
-          "oneOf": [
-           {
-            "type": "number"
-           },
-           {
-            "type": "string"
-           }
-          ],
+          "oneOf": [{"type": "number"}, {"type": "string"}],
           "description": "credits, or text with a unit: \"$0.05\""
          },
          "monthly_limit": {
-          "oneOf": [
-           {
-            "type": "number"
-           },
-           {
-            "type": "string"
-           }
-          ],
+          "oneOf": [{"type": "number"}, {"type": "string"}],
           "description": "credits, or text with a unit: \"$0.05\""
          },
          "total_limit": {
-          "oneOf": [
-           {
-            "type": "number"
-           },
-           {
-            "type": "string"
-           }
-          ],
+          "oneOf": [{"type": "number"}, {"type": "string"}],
           "description": "credits, or text with a unit: \"$0.05\""
          }
         }
@@ -629,47 +289,22 @@ inline constexpr std::string_view kOpenApi = R"json({
     "responses": {
      "200": {
       "description": "budget",
-      "content": {
-       "application/json": {
-        "schema": {
-         "type": "object"
-        }
-       }
-      }
+      "content": {"application/json": {"schema": {"type": "object"}}}
      },
-     "default": {
-      "$ref": "#/components/responses/Error"
-     }
+     "default": {"$ref": "#/components/responses/Error"}
     }
    }
   },
   "/budgets/{name}": {
-   "parameters": [
-    {
-     "name": "name",
-     "in": "path",
-     "required": true,
-     "schema": {
-      "type": "string"
-     }
-    }
-   ],
+   "parameters": [{"name": "name", "in": "path", "required": true, "schema": {"type": "string"}}],
    "get": {
     "summary": "One budget",
     "responses": {
      "200": {
       "description": "budget",
-      "content": {
-       "application/json": {
-        "schema": {
-         "type": "object"
-        }
-       }
-      }
+      "content": {"application/json": {"schema": {"type": "object"}}}
      },
-     "default": {
-      "$ref": "#/components/responses/Error"
-     }
+     "default": {"$ref": "#/components/responses/Error"}
     }
    },
    "patch": {
@@ -683,51 +318,21 @@ inline constexpr std::string_view kOpenApi = R"json({
         "additionalProperties": false,
         "required": [],
         "properties": {
-         "parent": {
-          "type": "string"
-         },
+         "parent": {"type": "string"},
          "hourly_limit": {
-          "oneOf": [
-           {
-            "type": "number"
-           },
-           {
-            "type": "string"
-           }
-          ],
+          "oneOf": [{"type": "number"}, {"type": "string"}],
           "description": "credits, or text with a unit: \"$0.05\""
          },
          "daily_limit": {
-          "oneOf": [
-           {
-            "type": "number"
-           },
-           {
-            "type": "string"
-           }
-          ],
+          "oneOf": [{"type": "number"}, {"type": "string"}],
           "description": "credits, or text with a unit: \"$0.05\""
          },
          "monthly_limit": {
-          "oneOf": [
-           {
-            "type": "number"
-           },
-           {
-            "type": "string"
-           }
-          ],
+          "oneOf": [{"type": "number"}, {"type": "string"}],
           "description": "credits, or text with a unit: \"$0.05\""
          },
          "total_limit": {
-          "oneOf": [
-           {
-            "type": "number"
-           },
-           {
-            "type": "string"
-           }
-          ],
+          "oneOf": [{"type": "number"}, {"type": "string"}],
           "description": "credits, or text with a unit: \"$0.05\""
          }
         }
@@ -738,17 +343,9 @@ inline constexpr std::string_view kOpenApi = R"json({
     "responses": {
      "200": {
       "description": "budget",
-      "content": {
-       "application/json": {
-        "schema": {
-         "type": "object"
-        }
-       }
-      }
+      "content": {"application/json": {"schema": {"type": "object"}}}
      },
-     "default": {
-      "$ref": "#/components/responses/Error"
-     }
+     "default": {"$ref": "#/components/responses/Error"}
     }
    }
   },
@@ -758,17 +355,9 @@ inline constexpr std::string_view kOpenApi = R"json({
     "responses": {
      "200": {
       "description": "keys",
-      "content": {
-       "application/json": {
-        "schema": {
-         "type": "array"
-        }
-       }
-      }
+      "content": {"application/json": {"schema": {"type": "array"}}}
      },
-     "default": {
-      "$ref": "#/components/responses/Error"
-     }
+     "default": {"$ref": "#/components/responses/Error"}
     }
    }
   },
@@ -778,47 +367,22 @@ inline constexpr std::string_view kOpenApi = R"json({
     "responses": {
      "200": {
       "description": "keys",
-      "content": {
-       "application/json": {
-        "schema": {
-         "type": "array"
-        }
-       }
-      }
+      "content": {"application/json": {"schema": {"type": "array"}}}
      },
-     "default": {
-      "$ref": "#/components/responses/Error"
-     }
+     "default": {"$ref": "#/components/responses/Error"}
     }
    }
   },
   "/keys/{id}": {
-   "parameters": [
-    {
-     "name": "id",
-     "in": "path",
-     "required": true,
-     "schema": {
-      "type": "string"
-     }
-    }
-   ],
+   "parameters": [{"name": "id", "in": "path", "required": true, "schema": {"type": "string"}}],
    "delete": {
     "summary": "Retire a key and all tokens it minted",
     "responses": {
      "200": {
       "description": "keys",
-      "content": {
-       "application/json": {
-        "schema": {
-         "type": "array"
-        }
-       }
-      }
+      "content": {"application/json": {"schema": {"type": "array"}}}
      },
-     "default": {
-      "$ref": "#/components/responses/Error"
-     }
+     "default": {"$ref": "#/components/responses/Error"}
     }
    }
   },
@@ -826,91 +390,23 @@ inline constexpr std::string_view kOpenApi = R"json({
    "get": {
     "summary": "Events, oldest first",
     "parameters": [
-     {
-      "name": "subject",
-      "in": "query",
-      "schema": {
-       "type": "string"
-      }
-     },
-     {
-      "name": "tool",
-      "in": "query",
-      "schema": {
-       "type": "string"
-      }
-     },
-     {
-      "name": "decision",
-      "in": "query",
-      "schema": {
-       "type": "string"
-      }
-     },
-     {
-      "name": "code",
-      "in": "query",
-      "schema": {
-       "type": "string"
-      }
-     },
-     {
-      "name": "kind",
-      "in": "query",
-      "schema": {
-       "type": "string"
-      }
-     },
-     {
-      "name": "request_id",
-      "in": "query",
-      "schema": {
-       "type": "string"
-      }
-     },
-     {
-      "name": "since",
-      "in": "query",
-      "schema": {
-       "type": "string"
-      }
-     },
-     {
-      "name": "until",
-      "in": "query",
-      "schema": {
-       "type": "string"
-      }
-     },
-     {
-      "name": "after",
-      "in": "query",
-      "schema": {
-       "type": "string"
-      }
-     },
-     {
-      "name": "limit",
-      "in": "query",
-      "schema": {
-       "type": "string"
-      }
-     }
+     {"name": "subject", "in": "query", "schema": {"type": "string"}},
+     {"name": "tool", "in": "query", "schema": {"type": "string"}},
+     {"name": "decision", "in": "query", "schema": {"type": "string"}},
+     {"name": "code", "in": "query", "schema": {"type": "string"}},
+     {"name": "kind", "in": "query", "schema": {"type": "string"}},
+     {"name": "request_id", "in": "query", "schema": {"type": "string"}},
+     {"name": "since", "in": "query", "schema": {"type": "string"}},
+     {"name": "until", "in": "query", "schema": {"type": "string"}},
+     {"name": "after", "in": "query", "schema": {"type": "string"}},
+     {"name": "limit", "in": "query", "schema": {"type": "string"}}
     ],
     "responses": {
      "200": {
       "description": "events",
-      "content": {
-       "application/json": {
-        "schema": {
-         "type": "object"
-        }
-       }
-      }
+      "content": {"application/json": {"schema": {"type": "object"}}}
      },
-     "default": {
-      "$ref": "#/components/responses/Error"
-     }
+     "default": {"$ref": "#/components/responses/Error"}
     }
    }
   },
@@ -920,17 +416,9 @@ inline constexpr std::string_view kOpenApi = R"json({
     "responses": {
      "200": {
       "description": "checkpoints",
-      "content": {
-       "application/json": {
-        "schema": {
-         "type": "object"
-        }
-       }
-      }
+      "content": {"application/json": {"schema": {"type": "object"}}}
      },
-     "default": {
-      "$ref": "#/components/responses/Error"
-     }
+     "default": {"$ref": "#/components/responses/Error"}
     }
    }
   },
@@ -943,47 +431,20 @@ inline constexpr std::string_view kOpenApi = R"json({
       "in": "query",
       "schema": {
        "enum": [
-        "team",
-        "agent",
-        "tool",
-        "model",
-        "endpoint",
-        "workflow",
-        "upstream",
-        "project",
+        "team", "agent", "tool", "model", "endpoint", "workflow", "upstream", "project",
         "environment"
        ]
       }
      },
-     {
-      "name": "since",
-      "in": "query",
-      "schema": {
-       "type": "string"
-      }
-     },
-     {
-      "name": "until",
-      "in": "query",
-      "schema": {
-       "type": "string"
-      }
-     }
+     {"name": "since", "in": "query", "schema": {"type": "string"}},
+     {"name": "until", "in": "query", "schema": {"type": "string"}}
     ],
     "responses": {
      "200": {
       "description": "rows and total",
-      "content": {
-       "application/json": {
-        "schema": {
-         "type": "object"
-        }
-       }
-      }
+      "content": {"application/json": {"schema": {"type": "object"}}}
      },
-     "default": {
-      "$ref": "#/components/responses/Error"
-     }
+     "default": {"$ref": "#/components/responses/Error"}
     }
    }
   },
@@ -993,17 +454,9 @@ inline constexpr std::string_view kOpenApi = R"json({
     "responses": {
      "200": {
       "description": "prices",
-      "content": {
-       "application/json": {
-        "schema": {
-         "type": "object"
-        }
-       }
-      }
+      "content": {"application/json": {"schema": {"type": "object"}}}
      },
-     "default": {
-      "$ref": "#/components/responses/Error"
-     }
+     "default": {"$ref": "#/components/responses/Error"}
     }
    }
   },
@@ -1013,17 +466,9 @@ inline constexpr std::string_view kOpenApi = R"json({
     "responses": {
      "200": {
       "description": "status",
-      "content": {
-       "application/json": {
-        "schema": {
-         "type": "object"
-        }
-       }
-      }
+      "content": {"application/json": {"schema": {"type": "object"}}}
      },
-     "default": {
-      "$ref": "#/components/responses/Error"
-     }
+     "default": {"$ref": "#/components/responses/Error"}
     }
    }
   }
@@ -1043,18 +488,8 @@ inline constexpr std::string_view kOpenApi = R"json({
      "application/json": {
       "schema": {
        "type": "object",
-       "required": [
-        "error",
-        "message"
-       ],
-       "properties": {
-        "error": {
-         "type": "string"
-        },
-        "message": {
-         "type": "string"
-        }
-       }
+       "required": ["error", "message"],
+       "properties": {"error": {"type": "string"}, "message": {"type": "string"}}
       }
      }
     }

@@ -144,7 +144,9 @@ upstreams:
   orders: {kind: http, url: "http://127.0.0.1:3000"}
 mcpServers:
   github-read: {url: "https://mcp.internal/github-read", policy: {price: 1, dailyLimit: 100}}
-  files: {command: npx, args: ["-y", "@modelcontextprotocol/server-filesystem", "/srv"], policy: {price: 1}}
+  files:
+    {command: npx, args: ["-y", "@modelcontextprotocol/server-filesystem", "/srv"],
+     policy: {price: 1}}
   ci-actions: {url: "https://mcp.internal/ci", policy: {price: 10, requireApproval: true}}
 tools: {analysis.review_code: {cost: 50 credits}, "search_*": {cost: 1 credit}}
 budgets: {engineering: {monthly: 5000}, research: {daily: 100, parent: engineering}}

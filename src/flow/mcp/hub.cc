@@ -29,10 +29,10 @@ struct Hub::State : std::enable_shared_from_this<Hub::State> {
   std::shared_ptr<net::UpstreamPool> pool;
   net::Event settled;
 
-  std::atomic<std::shared_ptr<const mcp::Catalogue>> catalogue{
-      std::make_shared<const mcp::Catalogue>()};
   std::atomic<uint64_t> version{0};
-  mutable std::mutex capabilities_mutex;
+  // Not std::atomic<std::shared_ptr>: libstdc++ 12 releases its lock without ordering (PR 101761).
+  mutable std::mutex mutex;
+  std::shared_ptr<const mcp::Catalogue> catalogue = std::make_shared<const mcp::Catalogue>();
   mcp::Capabilities capabilities;
 };
 
@@ -98,13 +98,14 @@ void Hub::State::changed() {
     all.logging = all.logging || has.logging;
     waiting = waiting || !upstream->settled();
   }
-  catalogue = std::make_shared<const mcp::Catalogue>(
+  auto built = std::make_shared<const mcp::Catalogue>(
       mcp::Catalogue::build(std::move(servers), options.prefix_mode));
-  version += 1;
   {
-    const std::lock_guard lock(capabilities_mutex);
+    const std::lock_guard lock(mutex);
+    catalogue = std::move(built);
     capabilities = all;
   }
+  version += 1;
   if (!waiting) settled.notify();
 }
 
@@ -179,7 +180,8 @@ net::Task<void> Hub::stop_one(std::shared_ptr<Upstream> upstream, std::shared_pt
 }
 
 std::shared_ptr<const mcp::Catalogue> Hub::catalogue() const {
-  return state_->catalogue.load();
+  const std::lock_guard lock(state_->mutex);
+  return state_->catalogue;
 }
 
 uint64_t Hub::catalogue_version() const {
@@ -187,7 +189,7 @@ uint64_t Hub::catalogue_version() const {
 }
 
 mcp::Capabilities Hub::capabilities() const {
-  const std::lock_guard lock(state_->capabilities_mutex);
+  const std::lock_guard lock(state_->mutex);
   return state_->capabilities;
 }
 

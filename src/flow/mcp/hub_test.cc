@@ -1,9 +1,11 @@
 // The hub against a real child process (testdata/server.py).
 #include "flow/mcp/hub.h"
+#include "base/text.h"
 
 #include <gtest/gtest.h>
 #include <signal.h>
 
+#include "base/text.h"
 #include "flow/mcp/hub_test_support.h"
 
 namespace satgate::flow::mcp {
@@ -99,7 +101,7 @@ TEST(HubStdio, ADeadServerIsStartedAgainAndTheOtherNotDisturbed) {
 
 TEST(HubStdio, CallsInFlightFailAtOnceWhenTheServerIsKilled) {
   HubThread hub({child("a", milliseconds(60'000))});
-  const int pid = std::stoi(text_of(hub.call("a", "pid")));
+  const int pid = static_cast<int>(parse_uint(text_of(hub.call("a", "pid"))).value_or(0));
   auto waiting = hub.begin("a", "sleep", R"({"seconds":60})");
   std::this_thread::sleep_for(milliseconds(100));
   ::kill(pid, SIGKILL);
@@ -189,7 +191,7 @@ TEST(HubStdio, StopLeavesNoChildBehind) {
   int pid = 0;
   {
     HubThread hub({child("a")});
-    pid = std::stoi(text_of(hub.call("a", "pid")));
+    pid = static_cast<int>(parse_uint(text_of(hub.call("a", "pid"))).value_or(0));
     ASSERT_EQ(::kill(pid, 0), 0);
   }
   EXPECT_EQ(::kill(pid, 0), -1);

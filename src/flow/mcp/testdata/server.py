@@ -26,7 +26,8 @@ def call(ident, params):
     if name == "sleep":
         time.sleep(arguments["seconds"])
     if name == "noise":
-        sys.stdout.write("Listening...\n\n{}\n[]\n{\"jsonrpc\":\"2.0\",\"id\":999999,\"result\":{}}\n")
+        stray = {"jsonrpc": "2.0", "id": 999999, "result": {}}
+        sys.stdout.write("Listening...\n\n{}\n[]\n" + json.dumps(stray) + "\n")
         sys.stdout.flush()
     if name == "progress":
         token = params["_meta"]["progressToken"]
