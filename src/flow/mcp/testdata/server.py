@@ -56,8 +56,9 @@ def handle(message):
     if ident is None or method is None:
         return
     if method == "initialize":
-        send({"id": ident, "result": {"protocolVersion": message["params"]["protocolVersion"],
-                                      "capabilities": {"tools": {"listChanged": True}, "prompts": {}},
+        version = message["params"]["protocolVersion"]
+        capabilities = {"tools": {"listChanged": True}, "prompts": {}}
+        send({"id": ident, "result": {"protocolVersion": version, "capabilities": capabilities,
                                       "serverInfo": {"name": "fixture", "version": "1"}}})
     elif method == "tools/list":
         # Two pages, so that the cursor is used.
