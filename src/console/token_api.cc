@@ -4,42 +4,11 @@
 
 #include "base/crypto.h"
 #include "console/narrowing.h"
-#include "flow/account_path.h"
+#include "console/token_fields.h"
 #include "token/macaroon.h"
 #include "token/mint.h"
 
 namespace satgate::console {
-namespace {
-
-Narrowing read_narrowing(Fields& fields) {
-  Narrowing n;
-  n.audience = fields.list("audience");
-  n.endpoints = fields.list("endpoints");
-  n.methods = fields.list("methods");
-  n.tools = fields.list("allow_tools");
-  n.tools_deny = fields.list("deny_tools");
-  n.models = fields.list("models");
-  n.upstream = fields.text("upstream");
-  n.rate_limit = fields.text("rate_limit");
-  n.expires = fields.text("expires");
-  n.call_max = fields.amount("call_limit");
-  if (const auto depth = fields.whole("max_depth")) n.max_depth = static_cast<uint32_t>(*depth);
-  return n;
-}
-
-std::expected<void, ApiError> check_name(const std::optional<std::string>& name) {
-  if (!name || name->empty()) return bad_request("'name' is missing");
-  if (name->size() > 128) return bad_request("'name' is longer than 128 bytes");
-  for (const char c : *name) {
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) {
-      return bad_request("'name' holds a control character");
-    }
-  }
-  return {};
-}
-
-}  // namespace
-
 TokenApi::TokenApi(flow::Gateway& gateway, SaveKeyring save_keyring)
     : gateway_(gateway),
       save_keyring_(std::move(save_keyring)),
@@ -110,107 +79,6 @@ Reply TokenApi::create(const Json& body) {
   Json out = describe(record, false);
   Json with_token = {{"token", *text}};
   with_token.update(out);
-  return with_token;
-}
-
-Reply TokenApi::mint_child(const Json& body) {
-  Fields fields(body, currency());
-  const Time now = gateway_.clock.now();
-  const std::optional<std::string> parent_text = fields.text("parent");
-  const std::optional<Money> budget = fields.amount("budget");
-  const std::optional<std::string> holder = fields.text("holder");
-  Narrowing narrowing = read_narrowing(fields);
-  TRY(fields.finish());
-  if (!parent_text) return bad_request("'parent' is missing: the token to carve from");
-  if (!budget || budget->is_zero()) return bad_request("'budget' is missing, or zero");
-  TRY(check_name(holder));
-  store::Directory& directory = gateway_.bank.directory();
-  if (directory.token_by_name(*holder)) {
-    return conflict(fmt::format("there is a token '{}' already; choose another holder", *holder));
-  }
-  narrowing.holder = *holder;
-  narrowing.budget_max = *budget;
-
-  token::Verifier verifier(gateway_.keyring(), currency());
-  std::string why;
-  // An administrator may name a root token; its text is made again from its record.
-  std::string parent_token = *parent_text;
-  if (const auto named = directory.token_by_name(*parent_text); named && !named->parent) {
-    auto again = token::mint(*gateway_.keyring(), named->id, named->caveats, currency());
-    if (again) parent_token = std::move(*again);
-  }
-  auto parent = verifier.verify(parent_token, &why);
-  if (!parent) {
-    return std::unexpected(ApiError{401, std::string(code(parent.error())),
-                                    fmt::format("the parent token does not verify: {}", why)});
-  }
-  const std::shared_ptr<const TokenRecord> root = directory.token(parent->token());
-  if (!root) return not_found("the parent token was not minted by this gateway");
-  const auto token_revoked = [&](const TokenId&) { return root->revoked; };
-  const auto point_revoked = [&](const AccountId& p) { return directory.is_revoked(p); };
-  auto stale = token::judge_revocation(*parent, token_revoked, point_revoked);
-  if (!stale) stale = token::judge_time(*parent, now);
-  if (stale) {
-    return std::unexpected(ApiError{401, std::string(code(*stale)), "the parent token has ended"});
-  }
-  auto caveats = caveats_of(narrowing, now);
-  if (!caveats) return bad_request(caveats.error().message);
-  auto text = token::attenuate(parent_token, *caveats, currency());
-  if (!text) return bad_request(text.error().message);
-  auto child = verifier.verify(*text, &why);
-  if (!child) {
-    return std::unexpected(ApiError{403, std::string(code(child.error())),
-                                    fmt::format("this child would not verify: {}", why)});
-  }
-  Path path;
-  std::vector<std::shared_ptr<const BudgetRecord>> keep;
-  if (!flow::add_token_accounts(path, *parent, *root, now) ||
-      !flow::add_budget_accounts(path, *root, directory, keep)) {
-    return std::unexpected(
-        ApiError{403, "depth_exceeded", "the parent has too many accounts above it"});
-  }
-  AccountId child_account;
-  for (const LineageAccount& account : child->chain().accounts) {
-    if (!account.is_rate) child_account = account.account;
-  }
-  TokenRecord record;
-  record.id = TokenId{child->chain().points.back().bytes};
-  record.name = *holder;
-  record.key_id = root->key_id;
-  record.created = now;
-  record.limits[Window::lifetime] = *budget;
-  record.budget = root->budget;
-  record.labels = root->labels;
-  record.caveats = std::move(*caveats);
-  record.parent = root->id;
-  record.carved_account = child_account;
-  record.carved = *budget;
-  if (narrowing.expires) record.expires = *parse_expiry(*narrowing.expires, now);
-
-  if (auto carved = gateway_.bank.carve(path, child_account, *budget, now); !carved) {
-    if (const auto* down = std::get_if<store::Unavailable>(&carved.error())) {
-      return unavailable(down->reason);
-    }
-    const auto& misfit = std::get<ledger::Misfit>(carved.error());
-    return std::unexpected(
-        ApiError{402, std::string(code(misfit.refusal)),
-                 fmt::format("'{}' has {} credits left to hand down, and {} were asked for",
-                             path.entries()[misfit.entry].label, format_credits(misfit.remaining),
-                             format_credits(*budget))});
-  }
-  if (auto noted =
-          note(EventKind::mint, record,
-               fmt::format("carved {} credits from {}", format_credits(*budget), root->name));
-      !noted) {
-    gateway_.bank.close_carve(child_account);
-    return std::unexpected(noted.error());
-  }
-  if (auto added = directory.add_token(record); !added) {
-    gateway_.bank.close_carve(child_account);
-    return conflict(added.error().message);
-  }
-  Json with_token = {{"token", *text}};
-  with_token.update(describe(record, false));
   return with_token;
 }
 

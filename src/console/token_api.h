@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "console/api.h"
+#include "console/narrowing.h"
 #include "flow/gateway.h"
 #include "token/verifier.h"
 
@@ -39,6 +40,12 @@ class TokenApi {
   std::shared_ptr<const TokenRecord> find(std::string_view id_or_name) const;
   Json describe(const TokenRecord& record, bool with_lineage) const;
   Json describe_lineage(const TokenRecord& record) const;
+  struct Parent;
+  std::expected<Parent, ApiError> find_parent(token::Verifier& verifier, std::string text,
+                                              Time now);
+  std::expected<void, ApiError> carve(const Parent& parent, const TokenRecord& child, Time now);
+  TokenRecord child_record(const Parent& parent, const TokenChain& chain,
+                           const Narrowing& narrowing, Time now) const;
   Reply revoke_point(const AccountId& point);
   Reply revoke_point_of(std::string_view token_text);
   Reply revoke_record(TokenRecord record);

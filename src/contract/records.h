@@ -34,9 +34,8 @@ struct TokenRecord {
   std::vector<std::string> caveats;      // as minted, for people
   std::optional<TokenId> parent;         // carved from this token
   std::optional<AccountId>
-      carved_account;                  // the lineage account that holds a carved child's budget
-  Money carved;                        // what was moved out of the parent
-  std::vector<AccountId> carved_from;  // money accounts with a lifetime limit that gave it
+      carved_account;  // the lineage account that holds a carved child's budget
+  Money carved;        // what was moved out of the parent
   bool revoked = false;
   std::optional<Time> revoked_at;
 };

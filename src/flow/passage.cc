@@ -92,7 +92,7 @@ void Passage::price() {
   if (refused()) return;
   auto quote = settings_->tariff->quote(call_, token_name());
   if (!quote) return deny(quote.error(), refusal_text(quote.error(), call_));
-  quote_.emplace(std::move(*quote));
+  quote_.emplace(*quote);
   if (!call_.output_tokens_max && quote_->is_per_token() && call_.choices > 0) {
     passing_.output_tokens = quote_->output_tokens_bound() / call_.choices;
   }

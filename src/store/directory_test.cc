@@ -51,7 +51,6 @@ TokenRecord full_record() {
   record.parent = random_id<TokenId>();
   record.carved_account = account_id("lineage", "x");
   record.carved = Money::credits(3);
-  record.carved_from = {account_id("token", "y"), account_id("budget", "z")};
   return record;
 }
 
@@ -65,7 +64,6 @@ TEST_F(DirectoryTest, ATokenComesBackWholeAfterARestart) {
   EXPECT_EQ(to_json(*found), to_json(record));
   EXPECT_EQ(found->id, record.id);
   EXPECT_EQ(found->override_limits->limits[Window::hour], Money::nano(7));
-  EXPECT_EQ(found->carved_from, record.carved_from);
   EXPECT_EQ(found->parent, record.parent);
   EXPECT_EQ(directory_->tokens().size(), 1U);
 }

@@ -65,8 +65,6 @@ TokenRecord read_token(const json& in) {
     record.carved_account = id_from<AccountId>(*it);
   }
   record.carved = Money::nano(in.at("carved").get<int64_t>());
-  for (const json& account : in.at("carved_from"))
-    record.carved_from.push_back(id_from<AccountId>(account));
   record.revoked = in.at("revoked");
   record.revoked_at = time_from(in, "revoked_at");
   return record;
@@ -107,7 +105,6 @@ std::string to_json(const TokenRecord& record) {
               {"labels", record.labels},
               {"caveats", record.caveats},
               {"carved", record.carved.nano()},
-              {"carved_from", json::array()},
               {"revoked", record.revoked}};
   if (record.expires) out["expires"] = record.expires->unix_ns;
   if (record.override_limits) {
@@ -117,8 +114,6 @@ std::string to_json(const TokenRecord& record) {
   if (record.alert_threshold) out["alert_threshold"] = record.alert_threshold->nano();
   if (record.parent) out["parent"] = to_string(*record.parent);
   if (record.carved_account) out["carved_account"] = to_string(*record.carved_account);
-  for (const AccountId& account : record.carved_from)
-    out["carved_from"].push_back(to_string(account));
   if (record.revoked_at) out["revoked_at"] = record.revoked_at->unix_ns;
   return dump(out);
 }

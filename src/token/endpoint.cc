@@ -107,13 +107,12 @@ bool every_pair(std::string_view query, const Visit& visit) {
 bool holds_pair(std::string_view pair, std::string_view query) {
   const std::string_view name = pair.substr(0, pair.find('='));
   int found = 0;
-  return every_pair(query,
-                    [&](std::string_view part) {
-                      if (!is_same_name(part.substr(0, part.find('=')), name)) return true;
-                      ++found;
-                      return part == pair;
-                    }) &&
-         found == 1;
+  const bool all_fit = every_pair(query, [&](std::string_view part) {
+    if (!is_same_name(part.substr(0, part.find('=')), name)) return true;
+    ++found;
+    return part == pair;
+  });
+  return all_fit && found == 1;
 }
 
 bool is_plain_pair(std::string_view pair) {

@@ -196,7 +196,11 @@ Result<void> Runtime::start() {
   TRY(open_admin());
   start_hub(*settings_);
   TRY(open_agents());
+  // Before anybody can be told that we are ready: commands look these up.
   write_addresses();
+  for (const auto& data : data_loops_)
+    data->loop.start();
+  serving_ = true;
   return {};
 }
 
@@ -233,7 +237,7 @@ void Runtime::stop() {
   if (gateway_) gateway_->draining = true;
   const net::Milliseconds at_most(settings_->drain_seconds_max * 1000);
   for (const auto& data : data_loops_) {
-    run_and_wait(data->loop, drain_server(*data->server, at_most));
+    if (serving_) run_and_wait(data->loop, drain_server(*data->server, at_most));
   }
   if (hub_loop_) stop_hub();
   if (admin_server_ && !admin_listen_.empty()) {

@@ -65,6 +65,7 @@ class Runtime {
   std::unique_ptr<console::AdminPlane> admin_;
   std::unique_ptr<net::HttpServer> admin_server_;
   std::string listen_, admin_listen_, scheme_suffix_;
+  bool serving_ = false;  // the agents' loops run
   int64_t ticks_ = 0;
 };
 

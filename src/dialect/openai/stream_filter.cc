@@ -61,7 +61,7 @@ std::optional<Span> find_usage(JsonText& json) {
     } else if (token.starts_with('[')) {
       return std::nullopt;
     }
-    const size_t quote = json.place({raw_key.raw(), 0}) - 1;
+    const size_t quote = json.place(std::string_view(raw_key.raw(), 1)) - 1;
     found = Span{quote, json.place(token) + token.size()};
   }
   return found;
