@@ -15,7 +15,6 @@ HERE = Path(__file__).resolve().parent
 PROXY_CORE, LOAD_CORE = 0, min(1, os.cpu_count() - 1)
 START_SECONDS = 15
 PR_SET_PDEATHSIG = 1
-TOKEN_CAVEATS = 5
 
 
 def free_port():
@@ -62,13 +61,15 @@ class Stage(contextlib.AbstractContextManager):
         self.start("direct", [self.build / "bench-upstream", port], LOAD_CORE)
         config = self.configured("nginx.conf", "nginx")
         self.start("nginx", ["nginx", "-e", self.scratch / "nginx.log", "-c", config])
-        self.start("haproxy", ["haproxy", "-db", "-q", "-f", self.configured("haproxy.cfg", "haproxy")])
+        config = self.configured("haproxy.cfg", "haproxy")
+        self.start("haproxy", ["haproxy", "-db", "-q", "-f", config])
         for name, durability in (("ours", "normal"), ("strict", "strict")):
             self.start_satgate(name, durability)
 
     def configured(self, template, name, **values):
         self.ports.setdefault(name, free_port())
-        values |= {"scratch": self.scratch, "port": self.ports[name], "upstream": self.ports["direct"]}
+        values |= {"scratch": self.scratch, "port": self.ports[name],
+                   "upstream": self.ports["direct"]}
         text = (HERE / template).read_text()
         for key, value in values.items():
             text = text.replace(f"@{key}@", str(value))
