@@ -137,6 +137,9 @@ TEST(Ids, RoundTrip) {
   const auto id = random_id<TokenId>();
   EXPECT_EQ(parse_id<TokenId>(to_string(id)), id);
   EXPECT_FALSE(parse_id<TokenId>("12"));
+  const auto earlier = ordered_id<RequestId>(Time::seconds(1));
+  EXPECT_LT(earlier, ordered_id<RequestId>(Time::seconds(2)));
+  EXPECT_NE(earlier, ordered_id<RequestId>(Time::seconds(1)));
   EXPECT_NE(account_id("budget", "a"), account_id("token", "a"));
 }
 

@@ -50,8 +50,12 @@ constexpr std::array<uint32_t, 256> kCrcTable = make_crc_table();
 }  // namespace
 
 Hash256 sha256(std::string_view bytes) {
+  // Not the one-shot SHA256(): in OpenSSL 3 it fetches the algorithm anew for every call.
+  SHA256_CTX state;
+  SHA256_Init(&state);
+  SHA256_Update(&state, bytes.data(), bytes.size());
   Hash256 out;
-  SHA256(reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(), out.data());
+  SHA256_Final(out.data(), &state);
   return out;
 }
 

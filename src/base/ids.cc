@@ -25,6 +25,27 @@ std::array<uint8_t, 16> random_id_bytes() {
   return bytes;
 }
 
+std::array<uint8_t, 16> ordered_id_bytes(Time now) {
+  constexpr size_t kTimeBytes = 6;
+  // A pool, because a system call an id would cost more than the rest of making one.
+  thread_local std::array<uint8_t, 640> pool;
+  thread_local size_t used = pool.size();
+  std::array<uint8_t, 16> bytes;
+  constexpr size_t random_bytes = bytes.size() - kTimeBytes;
+  if (used + random_bytes > pool.size()) {
+    fill_random(pool.data(), pool.size());
+    used = 0;
+  }
+  const auto milliseconds = static_cast<uint64_t>(now.unix_ns / 1'000'000);
+  for (size_t i = 0; i < kTimeBytes; ++i) {
+    bytes[i] = static_cast<uint8_t>(milliseconds >> (8 * (kTimeBytes - 1 - i)));
+  }
+  std::copy_n(pool.begin() + static_cast<ptrdiff_t>(used), random_bytes,
+              bytes.begin() + kTimeBytes);
+  used += random_bytes;
+  return bytes;
+}
+
 AccountId account_id(std::string_view kind, std::string_view name) {
   Sha256 hasher;
   hasher.update(kind).update(std::string_view("\0", 1)).update(name);

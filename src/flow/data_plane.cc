@@ -15,8 +15,8 @@ namespace {
 
 Call begin_call(Worker& worker, const wire::RequestHead& request) {
   Call call;
-  call.id = random_id<RequestId>();
   call.at = worker.gateway.clock.now();
+  call.id = ordered_id<RequestId>(call.at);
   call.method = request.method;
   call.query = request.query;
   return call;

@@ -106,6 +106,7 @@ void Passage::note_lineage() {
     const Caveat& caveat = chain.caveats[i];
     if (caveat.key == CaveatKey::holder) holder = caveat.items.front();
     if (i < record_->caveats.size()) continue;  // minted with the root: nobody attenuated here
+    if (directory.knows_point(chain.points[i + 1])) continue;
     const store::SeenPoint point{chain.points[i + 1], chain.points[i], chain.token,
                                  std::string(holder), caveat.text,     call_.at};
     if (!directory.note_point(point)) continue;

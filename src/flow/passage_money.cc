@@ -14,7 +14,7 @@ namespace {
 constexpr uint64_t kOutputTokensFloor = 16;
 
 // How often a call waits for leases before it is told that the ledger does not keep up.
-constexpr int kLeaseRounds = 8;
+constexpr int kLeaseRounds = 64;
 
 constexpr int64_t kRetryAfterSecondsMax = 60;
 

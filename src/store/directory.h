@@ -44,6 +44,8 @@ class Directory {
   virtual Result<void> put_budget(BudgetRecord record) = 0;
   virtual Result<void> revoke_point(const AccountId& point) = 0;
 
+  // Whether note_point() has nothing to do.
+  virtual bool knows_point(const AccountId& point) const = 0;
   // Cheap when the point is known already; else queued for the keeper, never blocking a call.
   // True when it was new.
   virtual bool note_point(const SeenPoint& point) = 0;

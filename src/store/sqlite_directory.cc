@@ -200,11 +200,13 @@ Result<void> SqliteDirectory::revoke_point(const AccountId& point) {
   return {};
 }
 
+bool SqliteDirectory::knows_point(const AccountId& point) const {
+  const std::shared_lock lock(points_mutex_);
+  return known_points_.contains(point);
+}
+
 bool SqliteDirectory::note_point(const SeenPoint& point) {
-  {
-    const std::shared_lock lock(points_mutex_);
-    if (known_points_.contains(point.point)) return false;
-  }
+  if (knows_point(point.point)) return false;
   {
     const std::unique_lock lock(points_mutex_);
     if (known_points_.size() >= kPointsMax || noted_.size() >= kNotedMax) return false;

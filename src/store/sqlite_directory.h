@@ -33,6 +33,7 @@ class SqliteDirectory final : public Directory {
   Result<void> update_token(TokenRecord record) override;
   Result<void> put_budget(BudgetRecord record) override;
   Result<void> revoke_point(const AccountId& point) override;
+  bool knows_point(const AccountId& point) const override;
   bool note_point(const SeenPoint& point) override;
   std::vector<SeenPoint> points_of(const TokenId& token) const override;
 

@@ -159,8 +159,6 @@ Result<void> Runtime::open_agents() {
     data_loops_.push_back(std::move(data));
   }
   listen_ = net::to_string(address);
-  for (const auto& data : data_loops_)
-    data->loop.start();
   return {};
 }
 

@@ -232,7 +232,7 @@ net::Task<> Endpoint::call_tool(Visit& visit, const dm::Message& message, dm::Er
     co_return;
   }
   visit.call = tool_call_of(*visit.settings, *entry, visit.base);
-  visit.call.id = random_id<RequestId>();
+  visit.call.id = ordered_id<RequestId>(visit.base.at);
   visit.call.input_bytes = message.params.size();
   const ToolCall::Request request{message.id, message.params, era};
   visit.last_call = std::make_unique<ToolCall>(*visit.settings, *visit.hub, visit.json, visit.call,
