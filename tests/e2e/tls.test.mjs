@@ -57,7 +57,8 @@ test('agents reach the gateway over TLS 1.2 and 1.3, and nothing older', async (
   const headers = bearer(await gateway.token('agent', '--total-limit', '10'));
   const ca = readFileSync(files.cert);
   for (const version of ['TLSv1.2', 'TLSv1.3']) {
-    const answer = await get(gateway.port, headers, { ca, minVersion: version, maxVersion: version });
+    const only = { ca, minVersion: version, maxVersion: version };
+    const answer = await get(gateway.port, headers, only);
     assert.equal(answer.status, 200, JSON.stringify(answer));
   }
   const old = await get(gateway.port, headers, { ca, minVersion: 'TLSv1', maxVersion: 'TLSv1.1',
