@@ -11,6 +11,9 @@
 namespace satgate::app {
 namespace {
 
+// A server that is slow to start holds nobody else up for longer; its tools come when it does.
+constexpr net::Milliseconds kHubStartWait{2000};
+
 constexpr int64_t kCarveTicks = 10;  // seconds between two looks for expired carves
 
 // Waits on this thread for a task on a loop.
@@ -116,6 +119,7 @@ void Runtime::start_hub(const flow::Settings& settings) {
   flow::mcp::HubOptions hub_options;
   hub_options.prefix_mode = settings.mcp_prefix;
   hub_options.version = SATGATE_VERSION;
+  hub_options.start_wait = kHubStartWait;
   net::Loop* loop = hub_loop_.get();
   // The last user may be a call on another loop; a hub is destroyed on its own.
   std::shared_ptr<flow::mcp::Hub> hub(

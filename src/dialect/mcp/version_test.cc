@@ -100,10 +100,9 @@ TEST(Version, EveryRuleOfAnEraIsChecked) {
 
 TEST(Version, UnsupportedSaysWhatIsSupported) {
   RawJson json;
-  const auto envelope =
-      read_envelope(call_with(R"("io.modelcontextprotocol/protocolVersion":"2031-01-01",)"
-                              R"("io.modelcontextprotocol/clientCapabilities":{})"),
-                    json);
+  const std::string text = call_with(R"("io.modelcontextprotocol/protocolVersion":"2031-01-01",)"
+                                     R"("io.modelcontextprotocol/clientCapabilities":{})");
+  const auto envelope = read_envelope(text, json);
   auto headers = modern();
   headers.protocol_version = "2031-01-01";
   const auto era = classify(envelope->messages[0], headers, json);
