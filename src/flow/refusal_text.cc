@@ -97,21 +97,16 @@ std::string misfit_text(const ledger::Misfit& misfit, const PathEntry& entry) {
     case Refusal::rate_limited:
       return fmt::format("Rate limit exceeded{}: {} calls per {}", of, format_credits(misfit.limit),
                          to_string(misfit.window));
+    // The numbers follow in the body, or in the sentence for a model.
     case Refusal::request_exceeds_budget:
-      return fmt::format(
-          "This call costs up to {} credits and can never fit the {} limit of {} credits{}",
-          format_credits(misfit.required), lowercase(adjective(misfit.window)),
-          format_credits(misfit.limit), of);
+      return fmt::format("This call can never fit the {} limit of {} credits{}",
+                         lowercase(adjective(misfit.window)), format_credits(misfit.limit), of);
     case Refusal::budget_exhausted:
-      return fmt::format("Budget exhausted{}: {} credits needed, {} left", of,
-                         format_credits(misfit.required), format_credits(misfit.remaining));
+      return fmt::format("Budget exhausted{}", of);
     case Refusal::budget_exceeded:
       return fmt::format("{} budget limit exceeded{}", adjective(misfit.window), of);
     case Refusal::budget_in_flight:
-      return fmt::format(
-          "The rest of the budget{} is held by calls in flight: {} credits needed, "
-          "{} free",
-          of, format_credits(misfit.required), format_credits(misfit.remaining));
+      return fmt::format("The rest of the budget{} is held by calls in flight", of);
     default:
       return refusal_text(misfit.refusal, Call{});
   }
