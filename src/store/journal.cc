@@ -172,18 +172,18 @@ std::string Journal::failure() const {
 }
 
 void Journal::when_durable(std::function<void(bool)> done) {
-  bool now = false;
   {
     const std::lock_guard lock(mutex_);
-    now = stopping_ || (!failed_ && durable_seq() >= last_seq());
+    const bool now = stopping_ || (!failed_ && durable_seq() >= last_seq());
     if (!now) {
       waiters_.push_back({last_seq(), std::move(done)});
       hurry_ = true;
       idle_ = false;
       work_.notify_all();
+      return;
     }
   }
-  if (now) done(healthy());
+  done(healthy());
 }
 
 bool Journal::sync_now() {

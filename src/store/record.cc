@@ -34,7 +34,7 @@ struct Fields {
       ok = false;
       return value;
     }
-    std::memcpy(&value, bytes.data(), sizeof value);
+    bytes.copy(reinterpret_cast<char*>(&value), sizeof value);
     bytes.remove_prefix(sizeof value);
     return value;
   }
