@@ -264,6 +264,21 @@ test('no token, no tools; and a web page cannot reach /mcp', async (t) => {
   assert.equal((await call(`${gateway.url}/mcp`, { ...request, headers })).status, 403);
 });
 
+test('a name that an attacker points to the loopback does not make an origin ours', async (t) => {
+  const { gateway } = await mcpShop(t, {}, { server: { anonymous: 'local' } });
+  await gateway.token('local', '--total-limit', '2');
+  const request = modernCall('search_code');
+  const evil = `evil.example:${gateway.port}`;
+  for (const [host, origin] of [['evil.example', 'http://evil.example'],
+    [evil, `http://${evil}`], ['localhost', 'null']]) {
+    const headers = { ...request.headers, host, origin };
+    assert.equal((await call(`${gateway.url}/mcp`, { ...request, headers })).status, 403, origin);
+  }
+  assert.equal(await gateway.spent('local'), 0);
+  const headers = { ...request.headers, origin: 'http://localhost:5173' };
+  assert.equal((await call(`${gateway.url}/mcp`, { ...request, headers })).status, 200);
+});
+
 test('anonymous requests act under the named token when the config says so', async (t) => {
   const { gateway } = await mcpShop(t, {}, { server: { anonymous: 'local' } });
   await gateway.token('local', '--total-limit', '2');

@@ -120,6 +120,34 @@ test('a revoked ancestor stops its descendants, and not its siblings', async (t)
   assert.equal((await spend(gateway, sibling)).json.error, 'token_revoked', 'after a restart, too');
 });
 
+test('a point of a lineage is revoked by its name, and this is written', async (t) => {
+  const { gateway } = await httpShop(t);
+  const parent = await gateway.token('parent', '--total-limit', '100');
+  const child = (await gateway.json('token', 'attenuate', parent, '--holder', 'child')).token;
+  assert.equal((await spend(gateway, child)).status, 200);
+  const seen = (await gateway.json('token', 'show', 'parent')).lineage;
+  const { point } = seen.find((entry) => entry.holder === 'child');
+  assert.equal((await gateway.cli('token', 'revoke', point)).code, 0);
+  assert.equal((await spend(gateway, child)).json.error, 'token_revoked');
+  assert.equal((await spend(gateway, parent)).status, 200);
+  const events = await gateway.events();
+  assert.ok(events.some((event) => event.event === 'revoke' && event.detail.includes(point)));
+});
+
+test('mint takes the parent by its name, too', async (t) => {
+  const { gateway } = await httpShop(t);
+  const parent = await gateway.token('orchestrator_token', '--total-limit', '30');
+  const child = await gateway.json('mint', '--parent', 'orchestrator_token', '--budget', '20',
+    '--holder', 'research-agent');
+  assert.equal((await spend(gateway, child.token)).status, 200);
+  const shown = await gateway.json('token', 'show', 'orchestrator_token');
+  assert.equal(shown.spent + shown.held + shown.carved, 20, 'moved out at once, spent or not');
+  assert.equal((await spend(gateway, parent)).status, 200);
+  const tooMuch = await gateway.cli('mint', '--parent', 'orchestrator_token', '--budget', '11',
+    '--holder', 'summarizer-agent');
+  assert.equal(tooMuch.code, 1);
+});
+
 test('every narrowing flag narrows', async (t) => {
   const { gateway } = await httpShop(t);
   const parent = await gateway.token('parent', '--total-limit', '1000');

@@ -69,7 +69,7 @@ struct MintFlags {
 };
 
 void declare_mint(CLI::App& command, MintFlags& flags) {
-  add_text(command, "--parent", flags.parent, "token to carve from: its text, or @FILE")
+  add_text(command, "--parent", flags.parent, "token to carve from: its name, its text, or @FILE")
       ->required()
       ->type_name("TOKEN");
   add_amount(command, "--budget", flags.budget, "what moves out of the parent")->required();
