@@ -37,7 +37,7 @@ check: ## format, clang-tidy, sanitizers, fuzz smoke
 soak: ## long fuzzing and crash rounds; SOAK_MINUTES=30
 	@SOAK_MINUTES=$(SOAK_MINUTES) scripts/soak
 
-bench: ## in-process benchmarks, and the wire against nginx and haproxy
+bench: ## every figure of bench/README.md, ours against nginx and haproxy, as one table
 	@scripts/bench
 
 clean: ## remove build/ and the installed npm packages

@@ -4,10 +4,13 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include <cstdio>
 #include <cstdlib>
+#include <fstream>
+#include <iterator>
 #include <string>
 
 #include "base/text.h"
@@ -71,7 +74,6 @@ int connect_to_loopback(uint16_t port) {
   if (::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) < 0) {
     fail("connect");
   }
-  make_fast(fd);
   return fd;
 }
 
@@ -91,6 +93,26 @@ size_t message_size(std::string_view bytes) {
   return bytes.size() < size ? 0 : size;
 }
 
+size_t MessageSizer::size(std::string_view bytes) {
+  if (head_.empty() || !bytes.starts_with(head_)) {
+    const size_t found = message_size(bytes);
+    if (found == 0) return 0;
+    const std::string_view head = bytes.substr(0, bytes.find("\r\n\r\n") + 4);
+    // Where the body tells its own length, the head says nothing.
+    head_ = field(head, "transfer-encoding").empty() ? head : std::string_view();
+    size_ = found;
+    return found;
+  }
+  return bytes.size() < size_ ? 0 : size_;
+}
+
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) < 0) fail("getrlimit");
+  limit.rlim_cur = limit.rlim_max;
+  if (::setrlimit(RLIMIT_NOFILE, &limit) < 0) fail("setrlimit");
+}
+
 uint64_t whole_number(std::string_view text) {
   const auto number = parse_uint(text);
   if (!number) {
@@ -104,6 +126,13 @@ uint16_t port_number(std::string_view text) {
   const uint64_t number = whole_number(text);
   if (number == 0 || number > UINT16_MAX) fail("port");
   return static_cast<uint16_t>(number);
+}
+
+std::string file_text(const char* path) {
+  std::ifstream file(path, std::ios::binary);
+  std::string text(std::istreambuf_iterator<char>(file), {});
+  if (text.empty()) fail(path);
+  return text;
 }
 
 }  // namespace satgate::bench

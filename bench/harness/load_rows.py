@@ -1,0 +1,185 @@
+"""Rows of a closed loop of requests: alternated rounds, in each of which every contender is
+measured once, in turning order."""
+import dataclasses
+import json
+import subprocess
+import sys
+
+import stage as stages
+from messages import PRICE
+from table import Goal, row
+
+WARMUP_MS = 500
+FOREIGN_MAX = 0.08  # of a core, taken by something else: the sample is repeated
+REPEATS_MAX = 2
+LOAD_FULL = 0.97    # of its core; then more requests could not have been sent
+PEERS = ("nginx", "haproxy")
+
+
+@dataclasses.dataclass(frozen=True)
+class Scene:
+    connections: int
+    kind: str = "api"         # of request
+    ours: str = "ours"        # which of our processes stands for SatGate
+    tls: bool = False
+    one_core: bool = False    # proxy, load and upstream share a core: no wake-ups across cores
+    goals: dict = dataclasses.field(default_factory=dict)  # by the suffix of the row
+
+
+SCENES = {
+    "governed": Scene(64, goals={"": Goal("ratio >= 1.0", "of_haproxy > 1.0", aim="1.25x")}),
+    "governed-256": Scene(256, goals={"": Goal("ratio >= 1.0", "of_haproxy > 1.0", aim="1.25x")}),
+    "strict": Scene(256, ours="ours-strict", goals={"": Goal("ratio >= 1.0", aim="1.2x")}),
+    "strict-64": Scene(64, ours="ours-strict", goals={"": Goal("ratio >= 0.75")}),
+    "one-connection": Scene(1, one_core=True, goals={"-p50": Goal("ratio <= 0.9"),
+                                                     "-p99": Goal("ratio <= 1.5")}),
+    "tls": Scene(64, ours="ours-tls", tls=True,
+                 goals={"-cpu": Goal("ratio <= 1.0", aim="0.85x")}),
+    "mcp": Scene(64, kind="mcp", goals={"": Goal("ratio >= 0.6")}),
+    "chat": Scene(64, kind="chat"),
+}
+
+
+def rows(stage, name, rounds, seconds, samples):
+    scene = SCENES[name]
+    mine = play(stage, name, scene, rounds, seconds)
+    samples += mine
+    by_round = {}
+    for sample in mine:
+        by_round.setdefault(sample["round"], {})[sample["name"]] = sample
+    return figures(name, scene, list(by_round.values()))
+
+
+def figures(name, scene, rounds):
+    def value(key):
+        return lambda measured, who: measured[who][key]
+
+    def added(key):
+        return lambda measured, who: measured[who][key] - measured["direct"][key]
+    what = f"{scene.connections} connection" + "s" * (scene.connections > 1)
+    columns = [("-cpu", "proxy CPU a request, us", value("proxy_cpu_us"), 2),
+               ("-cpu-all", "and what it does behind, us", value("all_cpu_us"), 2)]
+    if scene.one_core:
+        columns[:0] = [("-p50", f"{what}, us added", added("p50_us"), 1),
+                       ("-p99", f"{what}, us added", added("p99_us"), 1)]
+    else:
+        columns[:0] = [("", f"{what}, req/s", value("rps"), 0),
+                       ("-p50", f"{what}, us", value("p50_us"), 0),
+                       ("-p99", f"{what}, us", value("p99_us"), 0)]
+    note = notes(rounds, scene)
+    return [row(name + suffix, text, rounds, get, digits, scene.goals.get(suffix),
+                note if suffix == "" else "")
+            for suffix, text, get, digits in columns]
+
+
+def notes(rounds, scene):
+    """What a reader must know to believe a figure, or not to."""
+    said = []
+    if scene.one_core:
+        return ""
+    full = [name for name in ("ours", *PEERS)
+            if median_of(rounds, name, "load_util") >= LOAD_FULL]
+    if "ours" in full:
+        said.append("load core full: at least this ratio")
+    if "nginx" in full:
+        said.append("load core full under nginx: at most this ratio")
+    for name in ("ours", *PEERS):
+        worst = max(measured[name]["foreign"] for measured in rounds)
+        if worst > FOREIGN_MAX:
+            said.append(f"{name}: {worst:.0%} foreign CPU")
+        if not all(measured[name]["came_to_rest"] for measured in rounds):
+            said.append(f"{name} did not come to rest")
+    return "; ".join(said)
+
+
+def median_of(rounds, name, key):
+    values = sorted(measured[name][key] for measured in rounds)
+    return values[len(values) // 2]
+
+
+def play(stage, name, scene, rounds, seconds):
+    """All samples, each what bench-load says and whose it is."""
+    names = [*PEERS, scene.ours] + (["direct"] if scene.one_core else [])
+    core = stages.LOAD_CORE if scene.one_core else stages.PROXY_CORE
+    for who in names:
+        stage.need(who)
+        if who != "direct":
+            stages.pin(stage.pid(who), core)
+    samples = []
+    for number in range(rounds):
+        turn = number % len(names)
+        for who in names[turn:] + names[:turn]:
+            sample = steady_sample(stage, scene, who, seconds)
+            shown = "ours" if who == scene.ours else who
+            samples.append({"row": name, "round": number, "name": shown, **sample})
+            report_progress(samples[-1])
+    agree_on_tls(samples)
+    for who in names:
+        if stages.stray_threads(stage.pid(who), stages.LOAD_CORE if who == "direct" else core):
+            raise SystemExit(f"{who} has threads that are not bound to its core")
+    return samples
+
+
+def agree_on_tls(samples):
+    spoken = {sample["tls"] for sample in samples}
+    if len(spoken) > 1:
+        raise SystemExit(f"these are not compared under the same TLS: {', '.join(spoken)}")
+
+
+def steady_sample(stage, scene, name, seconds):
+    """Of up to three tries the one that the rest of the machine disturbed least."""
+    tries = []
+    for _ in range(1 + REPEATS_MAX):
+        tries.append(checked_sample(stage, scene, name, seconds))
+        if tries[-1]["foreign"] <= FOREIGN_MAX:
+            break
+    return min(tries, key=lambda sample: sample["foreign"])
+
+
+def checked_sample(stage, scene, name, seconds):
+    """Every answer was good, and ours has metered each of them: the figures are those of the work
+    that is asked about."""
+    ours = name == scene.ours
+    request = stage.request(name, scene.kind)
+    rested = stage.rest()
+    before = stage.counted(name) if ours else None
+    cpu_before = stages.cpu_seconds(stage.pid(name))
+    sample = one_sample(stage, scene, name, seconds, request)
+    rested = stage.rest() and rested
+    cpu = stages.cpu_seconds(stage.pid(name)) - cpu_before
+    if sample["bad"] or sample["unanswered"]:
+        raise SystemExit(f"{name}: {sample['bad']} answers of {sample['answered']} were not good, "
+                         f"{sample['unanswered']} did not come")
+    if ours:
+        after = stage.counted(name)
+        check_metered({key: after[key] - before[key] for key in after}, scene, sample["answered"])
+    return sample | {"all_cpu_us": round(cpu * 1e6 / sample["answered"], 3),
+                     "came_to_rest": rested}
+
+
+def check_metered(counted, scene, answered):
+    if counted["allowed"] != answered or counted["refused"]:
+        raise SystemExit(f"of {answered} answered calls the gateway counted {counted}")
+    if scene.kind != "chat" and abs(counted["spent"] - answered * PRICE) > PRICE / 2:
+        raise SystemExit(f"{answered} calls at {PRICE} credits cost {counted['spent']}")
+
+
+def one_sample(stage, scene, name, seconds, request):
+    proxy = 0 if name == "direct" else stage.pid(name)
+    command = [stage.build / "bench-load", stage.port(name, scene.tls), scene.connections,
+               WARMUP_MS, int(seconds * 1000), request, proxy, stage.pid("direct"),
+               *(["tls"] if scene.tls else [])]
+    done = subprocess.run(
+        [str(part) for part in command], text=True, timeout=60 + 2 * seconds, capture_output=True,
+        check=False, preexec_fn=lambda: stages.prepare_child(stages.LOAD_CORE))
+    if done.stderr:
+        print(f"{name}: {done.stderr}", file=sys.stderr)
+    if done.returncode != 0:
+        raise SystemExit(f"the load on {name} failed")
+    return json.loads(done.stdout)
+
+
+def report_progress(sample):
+    if sys.stderr.isatty():
+        print(f"{sample['row']:15} {sample['round']} {sample['name']:8}"
+              f" {sample['rps']:9.0f} req/s  p99 {sample['p99_us']:8.1f} us", file=sys.stderr)

@@ -1,0 +1,49 @@
+"""The requests that are sent, as bytes, and what their tokens must allow."""
+import json
+
+BODY_BYTES = 1024
+PRICE = 0.001  # of an `api` or `mcp` call, as in wire/satgate.yaml
+
+# What kind of token a request carries.
+TOKEN_OF = {"api": "api", "mcp": "mcp", "chat": "chat", "stream": "chat"}
+# Flags of `token create`, and of `token attenuate`. With expiry, holder and budget_max: 5 caveats.
+CAVEATS = {
+    "api": (["--endpoint", "/api/*"], ["--endpoints", "/api/answer"]),
+    "mcp": (["--allow-tool", "*"], ["--tools", "answer"]),
+    "chat": (["--models", "bench-*"], ["--models", "bench-model"]),
+}
+
+
+def text(kind, token):
+    target, body = {
+        "api": ("/api/answer", {"query": "what does it cost"}),
+        "mcp": ("/mcp", {"jsonrpc": "2.0", "id": 7, "method": "tools/call", "params": {
+            "name": "answer", "arguments": {"query": "what does it cost"}}}),
+        "chat": ("/v1/chat/completions", chat(stream=False)),
+        "stream": ("/v1/chat/completions", chat(stream=True)),
+    }[kind]
+    body = padded(body, {"mcp": ("params", "arguments", "text"), "api": ("text",)}.get(
+        kind, ("messages", 0, "content")))
+    fields = ["Host: 127.0.0.1", f"Authorization: Bearer {token}",
+              "Content-Type: application/json", f"Content-Length: {len(body)}"]
+    if kind == "mcp":
+        fields += ["Accept: application/json, text/event-stream",
+                   "MCP-Protocol-Version: 2025-06-18"]
+    return ("\r\n".join([f"POST {target} HTTP/1.1", *fields]) + "\r\n\r\n").encode() + body
+
+
+def chat(stream):
+    asked = {"model": "bench-model", "max_tokens": 200,
+             "messages": [{"role": "user", "content": ""}]}
+    return asked | ({"stream": True, "stream_options": {"include_usage": True}} if stream else {})
+
+
+def padded(body, where):
+    """The JSON of the body, with the text at `where` so long that all of it has BODY_BYTES."""
+    def dump(filler):
+        inner = body
+        for step in where[:-1]:
+            inner = inner[step]
+        inner[where[-1]] = filler
+        return json.dumps(body, separators=(",", ":")).encode()
+    return dump("x" * (BODY_BYTES - len(dump(""))))

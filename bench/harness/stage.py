@@ -1,0 +1,259 @@
+"""Starts what is compared, on free loopback ports, and ends it by process id.
+
+Nothing starts before a row needs it. Every proxy is on PROXY_CORE with all its threads; load and
+upstream share LOAD_CORE.
+"""
+import contextlib
+import ctypes
+import json
+import os
+import resource
+import signal
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import messages
+
+TEMPLATES = Path(__file__).resolve().parent.parent / "wire"
+PROXY_CORE, LOAD_CORE = 0, min(1, os.cpu_count() - 1)
+START_SECONDS = 30
+REST_SECONDS = 30
+PR_SET_PDEATHSIG = 1
+UPSTREAM = "upstream"
+STREAM_INTERVAL_MS, STREAM_EVENTS = 50, 120
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def tasks(pid):
+    with contextlib.suppress(FileNotFoundError):
+        return [int(task) for task in os.listdir(f"/proc/{pid}/task")]
+    return []
+
+
+def pin(pid, core):
+    """Every thread of a process; threads that it starts later inherit it."""
+    for task in tasks(pid):
+        with contextlib.suppress(ProcessLookupError):
+            os.sched_setaffinity(task, {core})
+
+
+def stray_threads(pid, core):
+    """How many threads may run elsewhere than on the core."""
+    strays = 0
+    for task in tasks(pid):
+        with contextlib.suppress(ProcessLookupError):
+            strays += os.sched_getaffinity(task) != {core}
+    return strays
+
+
+def cpu_seconds(pid):
+    """Of all threads, as the scheduler counts."""
+    total = 0
+    for task in tasks(pid):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            total += int(Path(f"/proc/{pid}/task/{task}/schedstat").read_text().split()[0])
+    return total / 1e9
+
+
+def resident_bytes(pid):
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return pages * resource.getpagesize()
+
+
+def prepare_child(core):
+    """Runs in the child: it dies with us, whatever happens to us, and may open many sockets."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    os.sched_setaffinity(0, {core})
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+class Stage(contextlib.AbstractContextManager):
+    """Contenders by name: "nginx", "haproxy", and ours as "ours", "ours-strict", "ours-tls". With
+    "counted-" in front one runs under the counter of allocations. "direct" is the upstream itself,
+    without a hop."""
+
+    def __init__(self, build, scratch):
+        self.build, self.scratch = build, scratch
+        self.pids, self.processes = {}, []
+        self.ports, self.admin_ports, self.tls_ports, self.tokens = {}, {}, {}, {}
+
+    def __exit__(self, *_):
+        self.stop_all()
+
+    def need(self, name):
+        if name == "direct" or name in self.pids:
+            return
+        if name == UPSTREAM:
+            self.start_upstream()
+            return
+        self.need(UPSTREAM)
+        self.ports[name] = free_port()
+        family = name.removeprefix("counted-").partition("-")[0]
+        {"nginx": self.start_nginx, "haproxy": self.start_haproxy,
+         "ours": self.start_satgate}[family](name)
+
+    def pid(self, name):
+        return self.pids[UPSTREAM if name == "direct" else name]
+
+    def port(self, name, tls=False):
+        if name == "direct":
+            return self.ports[UPSTREAM]
+        return self.tls_ports.get(name, self.ports[name]) if tls else self.ports[name]
+
+    def request(self, name, kind):
+        """A file with the bytes of a request. Who decides nothing is sent a token of the same
+        size, which it passes on unread."""
+        path = self.scratch / f"{name}-{kind}.request"
+        if not path.exists():
+            token = self.token(name, kind) if name.startswith("ours") else "x" * 300
+            for other, known in self.tokens.items():
+                if not name.startswith("ours") and other[1] == messages.TOKEN_OF[kind]:
+                    token = known
+            path.touch(mode=0o600)
+            path.write_bytes(messages.text(kind, token))
+        return path
+
+    def token(self, name, kind):
+        """Five caveats, two from its issuer and three from whoever narrowed it; spends from three
+        accounts: token, `budget_max` and budget."""
+        key = (name, messages.TOKEN_OF[kind])
+        if key not in self.tokens:
+            outer, inner = messages.CAVEATS[key[1]]
+            root = self.satgate(name, "token", "create", "--name", f"bench-{key[1]}", "--budget",
+                                "research", "--expires", "30d", *outer, "--json")["token"]
+            self.tokens[key] = self.satgate(name, "token", "attenuate", root, "--holder", "load",
+                                            "--budget-max", "1000000", *inner, "--json")["token"]
+        return self.tokens[key]
+
+    def satgate(self, name, *words):
+        done = subprocess.run([self.build / "satgate", *words], env=self.environment(name),
+                              text=True, timeout=60, capture_output=True, check=False)
+        if done.returncode != 0:
+            raise SystemExit(f"satgate {words[0]} {words[1]} failed: {done.stderr}")
+        return json.loads(done.stdout)
+
+    def counted(self, name):
+        """What the gateway itself says that it has allowed, spent, refused and broken."""
+        url = f"http://127.0.0.1:{self.admin_ports[name]}/metrics"
+        with urllib.request.urlopen(url, timeout=10) as answer:
+            lines = answer.read().decode().splitlines()
+        values = dict(line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
+        refused = sum(float(value) for key, value in values.items()
+                      if key.startswith(("satgate_refusals_total", "satgate_faults_total",
+                                         "satgate_overruns_total", "satgate_usage_missing")))
+        return {"allowed": int(values['satgate_decisions_total{decision="allow"}']),
+                "spent": float(values["satgate_spent_credits_total"]), "refused": refused}
+
+    def rest(self):
+        """Waits until nothing here works any more: what one leaves to do must not slow down the
+        next. False when that takes too long."""
+        end = time.monotonic() + REST_SECONDS
+        quiet, before = 0, sum(map(cpu_seconds, self.pids.values()))
+        while quiet < 2:
+            if time.monotonic() > end:
+                return False
+            time.sleep(0.06)
+            now = sum(map(cpu_seconds, self.pids.values()))
+            quiet = quiet + 1 if now - before < 0.003 else 0
+            before = now
+        return True
+
+    def start_upstream(self):
+        self.ports[UPSTREAM] = free_port()
+        self.start(UPSTREAM, [self.build / "bench-upstream", self.ports[UPSTREAM],
+                              STREAM_INTERVAL_MS, STREAM_EVENTS], LOAD_CORE)
+
+    def start_nginx(self, name):
+        self.tls_ports[name] = free_port()
+        config = self.configured("nginx.conf", name, tls_port=self.tls_ports[name])
+        self.start(name, ["nginx", "-e", self.scratch / "nginx.log", "-c", config],
+                   environment=self.counter(name))
+
+    def start_haproxy(self, name):
+        self.tls_ports[name] = free_port()
+        config = self.configured("haproxy.cfg", name, tls_port=self.tls_ports[name])
+        self.start(name, ["haproxy", "-db", "-q", "-f", config], environment=self.counter(name))
+
+    def start_satgate(self, name):
+        self.admin_ports[name] = free_port()
+        tls = ""
+        if name.endswith("-tls"):
+            tls = f", tls: {{certificate: {self.certificate()}, key: {self.scratch}/tls.key}}"
+        config = self.configured(
+            "satgate.yaml", name, admin=self.admin_ports[name], tls=tls,
+            durability="strict" if name.endswith("-strict") else "normal")
+        self.start(name, [self.build / "satgate", "gateway", "start", "--config", config],
+                   environment=self.environment(name) | self.counter(name),
+                   ready=f"http://127.0.0.1:{self.admin_ports[name]}/readyz")
+
+    def environment(self, name):
+        return os.environ | {"SATGATE_DATA_DIR": str(self.scratch / f"{name}-data")}
+
+    def counter(self, name):
+        """Where a contender's heap allocations are counted; see wire/count_allocations.cc."""
+        if not name.startswith("counted-"):
+            return dict(os.environ)
+        counts = self.scratch / f"{name}.allocations"
+        counts.write_bytes(bytes(1024 * 16))
+        return os.environ | {"BENCH_ALLOCATIONS": str(counts),
+                             "LD_PRELOAD": str(self.build / "bench/libbench-allocations.so")}
+
+    def certificate(self):
+        """Certificate and key, and both in one file as haproxy wants it."""
+        certificate, key = self.scratch / "tls.crt", self.scratch / "tls.key"
+        if not certificate.exists():
+            subprocess.run(
+                ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                 "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj", "/CN=localhost",
+                 "-keyout", key, "-out", certificate], check=True, capture_output=True)
+            os.chmod(key, 0o600)
+            (self.scratch / "tls.pem").write_bytes(certificate.read_bytes() + key.read_bytes())
+        return certificate
+
+    def configured(self, template, name, **values):
+        values |= {"scratch": self.scratch, "name": name, "port": self.ports[name],
+                   "upstream": self.ports[UPSTREAM], "certificate": self.certificate()}
+        text = (TEMPLATES / template).read_text()
+        for key, value in values.items():
+            text = text.replace(f"@{key}@", str(value))
+        path = self.scratch / f"{name}-{template}"
+        path.write_text(text)
+        return path
+
+    def start(self, name, command, core=PROXY_CORE, environment=None, ready=None):
+        log = open(self.scratch / f"{name}.log", "ab")
+        process = subprocess.Popen(
+            [str(part) for part in command], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+            env=environment, preexec_fn=lambda: prepare_child(core))
+        self.processes.append(process)
+        self.pids[name] = process.pid
+        self.wait_for(name, process, ready or f"http://127.0.0.1:{self.ports[name]}/")
+
+    def wait_for(self, name, process, url):
+        end = time.monotonic() + START_SECONDS
+        while time.monotonic() < end and process.poll() is None:
+            with contextlib.suppress(OSError):
+                urllib.request.urlopen(url, timeout=1).close()
+                return
+            time.sleep(0.01)
+        log = (self.scratch / f"{name}.log").read_text(errors="replace")
+        raise SystemExit(f"{name} did not start:\n{log[-2000:]}")
+
+    def stop_all(self):
+        for process in self.processes:
+            # What ours would still do at a clean end is of no use to anyone here.
+            process.kill()
+        for process in self.processes:
+            process.wait()
+        self.processes.clear()
+        self.pids.clear()

@@ -1,0 +1,29 @@
+// What the upstream of the benchmarks says: an HTTP service, a chat model and an MCP server, all as
+// little work as they can be, so that the core they share with the load has room.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace satgate::bench {
+
+class Answers {
+ public:
+  // The whole answer to a whole request; the view stays valid until the next call. Empty: this is a
+  // chat that wants a stream.
+  std::string_view to(std::string_view request);
+
+  // The pieces of a stream of server-sent events, each a chunk of the body. An event carries the
+  // nanoseconds of the steady clock at which it was made.
+  static std::string_view stream_head();
+  std::string_view stream_event(int64_t now_ns);
+  static std::string_view stream_end();  // the usage, [DONE], and the end of the body
+
+ private:
+  std::string_view to_mcp(std::string_view request);
+
+  std::string made_;
+};
+
+}  // namespace satgate::bench
