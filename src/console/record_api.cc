@@ -58,7 +58,7 @@ Reply RecordApi::events(const Query& query) {
     if (!number) return bad_request(fmt::format("'{}' must be a whole number", name));
     *target = *number;
   }
-  gateway_.bank.flush_projection();
+  gateway_.bank.flush();
   auto found = report::search_events(gateway_.bank.database_path(), filter);
   if (!found) return unavailable(found.error().message);
   Json events = Json::array();
@@ -101,7 +101,7 @@ Reply RecordApi::spend(const Query& query) {
   question.by = *by;
   TRY_ASSIGN(question.since, time_of(query, "since"));
   TRY_ASSIGN(question.until, time_of(query, "until"));
-  gateway_.bank.flush_projection();
+  gateway_.bank.flush_books();
   auto answer = report::spend(gateway_.bank.database_path(), question);
   if (!answer) return unavailable(answer.error().message);
   const auto row_json = [](const report::SpendRow& row) {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <vector>
 
 #include "base/time.h"
 #include "flow/metrics.h"
@@ -22,7 +23,12 @@ class Gateway {
       : bank(the_bank),
         clock(the_clock),
         settings_(std::move(settings)),
-        keyring_(std::move(keyring)) {}
+        keyring_(std::move(keyring)) {
+    bank.on_sync([this] { tell_synced(); });
+  }
+  ~Gateway() { bank.on_sync(nullptr); }
+  Gateway(const Gateway&) = delete;
+  Gateway& operator=(const Gateway&) = delete;
 
   store::Bank& bank;
   const Clock& clock;
@@ -36,6 +42,23 @@ class Gateway {
   void set_settings(std::shared_ptr<const Settings> s) { set(settings_, std::move(s)); }
   void set_keyring(std::shared_ptr<const token::Keyring> k) { set(keyring_, std::move(k)); }
   void set_hub(std::shared_ptr<mcp::Hub> h) { set(hub_, std::move(h)); }
+
+  // Told from another thread that more of the record is on disk, or that it never will be.
+  class SyncListener {
+   public:
+    virtual void synced() = 0;
+
+   protected:
+    ~SyncListener() = default;
+  };
+  void listen(SyncListener& listener) {
+    const std::lock_guard lock(listeners_mutex_);
+    listeners_.push_back(&listener);
+  }
+  void stop_listening(SyncListener& listener) {
+    const std::lock_guard lock(listeners_mutex_);
+    std::erase(listeners_, &listener);
+  }
 
   // Grows with every set_*(): a loop compares it to know whether its snapshots are stale.
   uint64_t generation() const { return generation_.load(std::memory_order_acquire); }
@@ -53,6 +76,14 @@ class Gateway {
     generation_.fetch_add(1, std::memory_order_release);
   }
 
+  void tell_synced() {
+    const std::lock_guard lock(listeners_mutex_);
+    for (SyncListener* listener : listeners_)
+      listener->synced();
+  }
+
+  std::mutex listeners_mutex_;
+  std::vector<SyncListener*> listeners_;
   mutable std::mutex mutex_;
   std::shared_ptr<const Settings> settings_;
   std::shared_ptr<const token::Keyring> keyring_;

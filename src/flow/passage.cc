@@ -140,11 +140,12 @@ void Passage::record_refusal() {
   worker_.gateway.metrics.count(Decision::deny);
   worker_.gateway.metrics.count(denial_->refusal);
   add_alternative();
-  // A refusal that cannot be written is still a refusal; the bank is closed from here on.
   (void)worker_.gateway.bank.record(written);
 }
 
 net::Task<> Passage::refuse() {
+  // A refusal that can not be written is still a refusal; the bank is closed from here on.
+  co_await recorded();
   co_await answering_->refuse(*denial_);
 }
 

@@ -55,7 +55,7 @@ class Passage {
   std::string_view token_name() const;
 
   net::Task<> hold_quote();
-  net::Task<bool> durable();
+  net::Task<bool> recorded();
   bool clamp();
 
   void settle_held();

@@ -82,7 +82,7 @@ net::Task<> Passage::hold_quote() {
     auto held = bank.reserve(path_, quote_->worst(), call_.at);
     if (held) {
       reservation_.emplace(std::move(*held));
-      const bool on_disk = co_await durable();
+      const bool on_disk = co_await recorded();
       if (!on_disk) deny_unavailable("the hold did not reach the disk");
       co_return;
     }
@@ -104,20 +104,14 @@ net::Task<> Passage::hold_quote() {
   deny_unavailable("no lease could be committed");
 }
 
-// Strict durability: waits until everything written so far is on disk.
-net::Task<bool> Passage::durable() {
-  if (!settings_->strict_durability) co_return true;
-  store::Bank& bank = worker_.gateway.bank;
-  auto wait = [&bank](net::Completion<bool> done) {
-    bank.when_durable([done](bool on_disk) { done(on_disk); });
-  };
-  const bool on_disk = co_await net::await_callback<bool>(std::move(wait));
-  co_return on_disk;
+// Waits until everything written so far is where the durability that was asked for wants it.
+net::Task<bool> Passage::recorded() {
+  return worker_.recorder.recorded(settings_->strict_durability);
 }
 
 net::Task<> Passage::answer() {
   if (!broken_) {
-    const bool on_disk = co_await durable();
+    const bool on_disk = co_await recorded();
     if (!on_disk) broken_ = unwritten(outcome_);
   }
   if (broken_) {

@@ -5,7 +5,10 @@
 namespace satgate::flow {
 
 Worker::Worker(Gateway& shared, net::Loop& loop)
-    : gateway(shared), pool(loop), verifier(shared.keyring(), shared.settings()->currency) {
+    : gateway(shared),
+      pool(loop),
+      verifier(shared.keyring(), shared.settings()->currency),
+      recorder(shared, loop) {
   refresh();
 }
 

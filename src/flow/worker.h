@@ -9,6 +9,7 @@
 #include "dialect/mcp/raw_json.h"
 #include "dialect/openai/chat.h"
 #include "flow/gateway.h"
+#include "flow/recorder.h"
 #include "net/http_client.h"
 #include "token/verifier.h"
 
@@ -21,6 +22,7 @@ class Worker {
   Gateway& gateway;
   net::UpstreamPool pool;
   token::Verifier verifier;
+  Recorder recorder;
 
   // The settings now in force; hold the pointer for as long as views into them are used.
   const std::shared_ptr<const Settings>& settings();

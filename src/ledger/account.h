@@ -39,6 +39,7 @@ struct Account {
   Carve* carve = nullptr;  // the open carve whose child this account is
   AccountKind kind = AccountKind::token;
   bool blocked = false;
+  bool changed = false;  // since the last take_changes()
 
   bool has_history() const {
     return carve != nullptr || spent != Money() || held != Money() || carved != Money();

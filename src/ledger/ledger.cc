@@ -63,6 +63,7 @@ std::expected<Reservation, ReserveError> Ledger::reserve(const Path& path, Money
   for (Stake& stake : stakes.list()) {
     if (stake.account == nullptr) stake.account = &impl_->accounts.open(stake.id, stake.kind);
   }
+  impl_->make_room_for_changes();
   const uint32_t slot = impl_->holds.take();
 
   // After this point the reservation must succeed.
@@ -85,6 +86,7 @@ void Ledger::Impl::place(uint32_t slot, const HoldRecord& record) {
   for (Stake& stake : hold.stakes.list()) {
     const Money charge = stake.charge(record.amount);
     stake.account->kind = stake.kind;  // it may have been opened by somebody who did not know
+    touch(stake.id, *stake.account);
     change_use(*stake.account, Money(), charge);
     hold_in_windows(stake, charge, at, record.entries[i++].late_windows);
   }
@@ -97,6 +99,7 @@ void Ledger::Impl::charge(Hold& hold, Receipt::End how, Money cost, bool overrun
     const Money held = stake.charge(hold.amount);
     const Money calls = how == Receipt::End::voided ? Money() : held;
     const Money spent = stake.is_rate() ? calls : cost;
+    touch(stake.id, *stake.account);
     change_use(*stake.account, spent, Money() - held);
     end_in_windows(stake, held, spent);
   }
@@ -171,7 +174,9 @@ void Ledger::raise_ceiling(const AccountId& id, AccountKind kind, Money ceiling)
 
 void Ledger::block(const AccountId& id) {
   const std::lock_guard lock(impl_->mutex);
-  impl_->accounts.open(id, AccountKind::token).blocked = true;
+  Account& account = impl_->accounts.open(id, AccountKind::token);
+  account.blocked = true;
+  impl_->touch(id, account);
 }
 
 bool Ledger::unblock(const AccountId& id) {
@@ -179,6 +184,7 @@ bool Ledger::unblock(const AccountId& id) {
   Account* account = impl_->accounts.find(id);
   if (account == nullptr || !account->blocked) return false;
   account->blocked = false;
+  impl_->touch(id, *account);
   return true;
 }
 

@@ -93,6 +93,14 @@ struct AccountState {
   bool blocked = false;
 };
 
+// What a checkpoint must write to follow the ledger from one take_changes() to the next.
+struct Changes {
+  std::vector<AccountState> accounts;  // charged, held, blocked or unblocked since
+  std::vector<HoldRecord> held;        // made since, without an end
+  std::vector<uint64_t> ended;         // of earlier `held`: ended since
+  uint64_t next_reservation = 1;
+};
+
 // A child's budget, moved out of its parents at `mint`.
 struct CarveState {
   AccountId child;  // the lineage account of the child's budget
@@ -168,6 +176,7 @@ class Ledger {
   // every hold without an end, and sets the next reservation id above all seen.
   void load(const AccountState& state);
   void load(const CarveState& state);
+  void load(const HoldRecord& record);  // one that a checkpoint has stored
   void replay(const HoldRecord& record);
   // False when the reservation is unknown (its hold lies before the snapshot, or it ended before):
   // the caller must treat the journal as damaged. An overrun blocks the first account again.
@@ -177,8 +186,9 @@ class Ledger {
   // failure can not account for.
   void write_off(const AccountId& account, Money amount, Time now);
 
-  // Everything at rest, for a checkpoint. Holds without an end are not in it: they must be
-  // replayed.
+  // What changed since the last call, or since what was loaded. Cheap where little changed.
+  void take_changes(Changes& into);
+  // Everything at rest. Holds without an end are not in it.
   std::vector<AccountState> snapshot() const;
   // The same of one account, or nothing if it was never charged, leased or loaded.
   std::optional<AccountState> state(const AccountId& account) const;

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <mutex>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "ledger/account_table.h"
@@ -18,10 +19,26 @@ struct Ledger::Impl {
   std::unordered_map<AccountId, Carve> carves;  // open ones, by child
   HoldSlab holds;
   uint64_t next_id = 1;
+  struct Changed {
+    AccountId id;
+    Account* account;
+  };
+  std::vector<Changed> changed;  // since the last take_changes()
   std::unordered_map<uint64_t, uint32_t> replayed;  // id to slot, during recovery alone
+
+  // So that a hold does not run out of memory half-way.
+  void make_room_for_changes() {
+    if (changed.capacity() - changed.size() >= limits::path_accounts_max) return;
+    changed.reserve(2 * changed.capacity() + limits::path_accounts_max);
+  }
+  void touch(const AccountId& id, Account& account) {
+    if (!std::exchange(account.changed, true)) changed.push_back({id, &account});
+  }
 
   // Makes the hold in `slot` real. Its stakes are those of the record, in the same order.
   void place(uint32_t slot, const HoldRecord& record);
+
+  uint32_t replay(const HoldRecord& record);  // the slot it takes
 
   // Turns what is held into what was spent. The caller gives the slot back.
   // REQUIRES: 0 <= cost <= the amount held.

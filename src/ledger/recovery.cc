@@ -19,6 +19,23 @@ AccountState at_rest(const AccountId& id, const Account& account) {
   return state;
 }
 
+// The record that made this hold, as reserve() wrote it.
+HoldRecord record_of(const Hold& hold, Time made_at) {
+  HoldRecord record;
+  record.reservation = hold.id;
+  record.at = made_at;
+  record.amount = hold.amount;
+  const WindowIndexes at = window_indexes(made_at);
+  for (const Stake& stake : hold.stakes.list()) {
+    unsigned late = 0;
+    for (size_t w = 0; w < kCalendarWindows; ++w) {
+      if (stake.windows[w] != at[w]) late |= 1U << w;
+    }
+    record.entries[record.size++] = {stake.id, stake.kind, static_cast<uint8_t>(late)};
+  }
+  return record;
+}
+
 }  // namespace
 
 void Ledger::load(const AccountState& state) {
@@ -43,17 +60,27 @@ void Ledger::load(const CarveState& state) {
   impl_->open_carve(state.child, state.amount, std::move(from));
 }
 
-void Ledger::replay(const HoldRecord& record) {
+uint32_t Ledger::Impl::replay(const HoldRecord& record) {
   RELEASE_ASSERT(record.size <= record.entries.size() && !record.amount.is_negative());
-  const std::lock_guard lock(impl_->mutex);
-  const uint32_t slot = impl_->holds.take();
-  Stakes& stakes = impl_->holds.at(slot).stakes;
+  const uint32_t slot = holds.take();
+  Stakes& stakes = holds.at(slot).stakes;
   for (const HoldRecord::Entry& entry : std::span(record.entries).first(record.size)) {
-    stakes.add(entry.account, impl_->accounts.open(entry.account, entry.kind), entry.kind);
+    stakes.add(entry.account, accounts.open(entry.account, entry.kind), entry.kind);
   }
-  impl_->place(slot, record);
-  impl_->replayed[record.reservation] = slot;
-  impl_->next_id = std::max(impl_->next_id, record.reservation + 1);
+  place(slot, record);
+  replayed[record.reservation] = slot;
+  next_id = std::max(next_id, record.reservation + 1);
+  return slot;
+}
+
+void Ledger::replay(const HoldRecord& record) {
+  const std::lock_guard lock(impl_->mutex);
+  impl_->replay(record);
+}
+
+void Ledger::load(const HoldRecord& record) {
+  const std::lock_guard lock(impl_->mutex);
+  impl_->holds.mark_known(impl_->replay(record));
 }
 
 bool Ledger::replay(const EndRecord& record) {
@@ -83,10 +110,26 @@ void Ledger::write_off(const AccountId& id, Money amount, Time now) {
   const std::lock_guard lock(impl_->mutex);
   Account& account = impl_->accounts.open(id, AccountKind::token);
   change_use(account, amount, Money());
+  impl_->touch(id, account);
   for (size_t w = 0; w < kCalendarWindows; ++w) {
     roll(account.windows[w], indexes[w]);
     account.windows[w].spent += amount;
   }
+}
+
+void Ledger::take_changes(Changes& into) {
+  into.accounts.clear();
+  into.held.clear();
+  const std::lock_guard lock(impl_->mutex);
+  for (const Impl::Changed& one : impl_->changed) {
+    one.account->changed = false;
+    into.accounts.push_back(at_rest(one.id, *one.account));
+  }
+  impl_->changed.clear();
+  impl_->holds.take_changes(into.ended, [&](uint32_t slot, const Hold& hold) {
+    into.held.push_back(record_of(hold, impl_->holds.made_at(slot)));
+  });
+  into.next_reservation = impl_->next_id;
 }
 
 std::vector<AccountState> Ledger::snapshot() const {

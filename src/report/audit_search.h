@@ -1,4 +1,4 @@
-// Finds events in the projection.
+// Finds events in the journal of a data directory, beside a running gateway or on a stopped one.
 #pragma once
 
 #include <cstdint>
@@ -33,7 +33,8 @@ struct FoundEvent {
   std::string json;  // one line, as it was written
 };
 
-// Oldest first.
+// Oldest first. `database` is the data directory's satgate.db: its index of the journal tells where
+// to begin.
 Result<std::vector<FoundEvent>> search_events(const std::filesystem::path& database,
                                               const EventFilter& filter);
 

@@ -71,7 +71,7 @@ class ReportTest : public testing::Test {
   }
 
   SpendReport spend_by(SpendBy by, std::optional<Time> since = {}, std::optional<Time> until = {}) {
-    bank_->flush_projection();
+    bank_->flush_books();
     auto report = spend(data_ / "satgate.db", {by, since, until});
     EXPECT_TRUE(report) << report.error().message;
     return report.value_or(SpendReport());

@@ -16,7 +16,7 @@ struct Dimension {
 };
 
 constexpr std::array<Dimension, 9> kDimensions = {{{"team", "team"},
-                                                   {"agent", "coalesce(holder, subject)"},
+                                                   {"agent", "iif(holder = '', subject, holder)"},
                                                    {"tool", "tool"},
                                                    {"model", "model"},
                                                    {"endpoint", "endpoint"},
@@ -24,6 +24,11 @@ constexpr std::array<Dimension, 9> kDimensions = {{{"team", "team"},
                                                    {"upstream", "upstream"},
                                                    {"project", "project"},
                                                    {"environment", "environment"}}};
+
+// The first whole second that is not before `time`.
+int64_t whole_second(Time time) {
+  return time.unix_seconds() + (time.unix_ns % kNanoPerSecond == 0 ? 0 : 1);
+}
 
 const Dimension& dimension(SpendBy by) {
   return kDimensions[static_cast<size_t>(by)];
@@ -46,15 +51,17 @@ Result<SpendReport> spend(const std::filesystem::path& database, const SpendQuer
   TRY_ASSIGN(auto connection, store::sqlite::Database::open_read_only(database));
   TRY_ASSIGN(auto rows,
              connection.prepare(fmt::format(
-                 "SELECT coalesce({}, '') AS name, sum(kind = 'call'), "
-                 "sum(kind = 'call' AND decision = 'allow'), "
-                 "sum(kind = 'call' AND decision = 'deny'), "
-                 "sum(kind = 'call' AND decision = 'would_deny'), coalesce(sum(cost), 0) AS spent "
-                 "FROM events WHERE (kind = 'call' OR cost > 0) AND time >= ? AND time < ? "
-                 "GROUP BY name ORDER BY spent DESC, name",
+                 "SELECT {} AS name, sum(iif(kind = 'call', events, 0)), "
+                 "sum(iif(kind = 'call' AND decision = 'allow', events, 0)), "
+                 "sum(iif(kind = 'call' AND decision = 'deny', events, 0)), "
+                 "sum(iif(kind = 'call' AND decision = 'would_deny', events, 0)), "
+                 "sum(spend.spent) AS total "
+                 "FROM spend JOIN spend_keys ON spend_keys.id = spend.key "
+                 "WHERE (kind = 'call' OR spend.spent > 0) AND second >= ? AND second < ? "
+                 "GROUP BY name ORDER BY total DESC, name",
                  dimension(query.by).column)));
-  rows.bind(1, query.since ? query.since->unix_ns : INT64_MIN);
-  rows.bind(2, query.until ? query.until->unix_ns : INT64_MAX);
+  rows.bind(1, query.since ? whole_second(*query.since) : INT64_MIN);
+  rows.bind(2, query.until ? whole_second(*query.until) : INT64_MAX);
   SpendReport report;
   while (true) {
     TRY_ASSIGN(const bool found, rows.step());

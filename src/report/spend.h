@@ -1,5 +1,5 @@
-// What was spent, by whom and on what. Reads the projection; works beside a running gateway (which
-// is at most a moment ahead) and on a stopped one.
+// What was spent, by whom and on what. Reads the roll-ups in the books; works beside a running
+// gateway (which is at most a moment ahead) and on a stopped one.
 #pragma once
 
 #include <cstdint>
@@ -32,7 +32,7 @@ std::optional<SpendBy> parse_spend_by(std::string_view text);
 
 struct SpendQuery {
   SpendBy by = SpendBy::team;
-  std::optional<Time> since = {};  // from then on
+  std::optional<Time> since = {};  // from then on; both to the second
   std::optional<Time> until = {};  // before then
 };
 

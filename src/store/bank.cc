@@ -4,6 +4,7 @@
 
 #include <array>
 #include <span>
+#include <utility>
 
 #include "audit/event_json.h"
 #include "store/bank_impl.h"
@@ -12,17 +13,19 @@
 namespace satgate::store {
 namespace {
 
-// Reused by each thread, so that a call allocates nothing once they have grown.
-struct Buffers {
-  std::string head;
-  std::string json;
-};
+constexpr size_t kLinesMax = 2;  // records that are written together: an end and its overrun
 
-Buffers& buffers() {
-  thread_local Buffers mine;
-  mine.head.clear();
-  mine.json.clear();
-  return mine;
+// Both are reused by each thread, so that a call allocates nothing once they have grown.
+std::string& empty_head() {
+  thread_local std::string head;
+  head.clear();
+  return head;
+}
+
+std::string& empty_json() {
+  thread_local std::string json;
+  json.clear();
+  return json;
 }
 
 }  // namespace
@@ -53,6 +56,7 @@ std::string Bank::failure() const {
 std::expected<Reservation, ReserveError> Bank::reserve(const Path& path, Money worst, Time now) {
   if (!healthy()) return std::unexpected(impl_->unavailable());
   ledger::HoldRecord record;
+  std::shared_lock order(impl_->order);
   auto held = impl_->ledger.reserve(path, worst, now, record);
   if (!held) {
     if (const auto* misfit = std::get_if<ledger::Misfit>(&held.error())) {
@@ -60,9 +64,11 @@ std::expected<Reservation, ReserveError> Bank::reserve(const Path& path, Money w
     }
     return std::unexpected(std::get<ledger::LeaseShortage>(held.error()));
   }
-  Buffers& scratch = buffers();
-  encode_hold(scratch.head, record);
-  if (!impl_->journal->append({RecordType::hold, scratch.head, {}})) {
+  std::string& head = empty_head();
+  encode_hold(head, record);
+  const bool queued = impl_->journal->queue({RecordType::hold, head, {}}).has_value();
+  order.unlock();
+  if (!queued || !impl_->write_now()) {
     ledger::EndRecord end;
     impl_->ledger.release(std::move(*held), end);
     return std::unexpected(impl_->unavailable());
@@ -74,31 +80,67 @@ void Bank::extend_leases(const ledger::LeaseShortage& shortage, std::function<vo
   impl_->keeper->extend(shortage, std::move(done));
 }
 
+bool Bank::Impl::queue(std::span<const Line> lines) {
+  std::string& json = empty_json();
+  std::array<size_t, kLinesMax + 1> starts{};
+  for (size_t i = 0; i < lines.size(); ++i) {
+    audit::append_event_json(json, *lines[i].event);
+    starts[i + 1] = json.size();
+  }
+  std::array<Journal::Entry, kLinesMax> entries;
+  for (size_t i = 0; i < lines.size(); ++i) {
+    const auto event = std::string_view(json).substr(starts[i], starts[i + 1] - starts[i]);
+    entries[i] = {lines[i].type, lines[i].head, event};
+  }
+  if (!journal->queue(std::span(entries).first(lines.size()))) return false;
+  const std::lock_guard lock(rollups_mutex_);
+  for (size_t i = 0; i < lines.size(); ++i)
+    rollups_.add(*lines[i].event, entries[i].event, lines[i].cost);
+  return true;
+}
+
+void Bank::Impl::take_page(Page& page) {
+  page.rollups.clear();
+  const std::lock_guard all(order);
+  ledger.take_changes(page.changes);
+  {
+    const std::lock_guard lock(rollups_mutex_);
+    std::swap(page.rollups, rollups_);
+  }
+  page.record_seq = journal->last_seq();
+  page.event_seq = journal->chain().seq;
+}
+
 template <class Finish>
 std::expected<Receipt, Unavailable> Bank::Impl::end(AuditEvent& event, const Finish& finish) {
   ledger::EndRecord record;
+  std::shared_lock lock(order);
   const Receipt receipt = finish(record);
   // A reservation that had expired was charged then, with an event of its own.
   const bool had_expired = record.reservation == 0;
   event.cost = had_expired ? Money() : receipt.cost();
-  Buffers& scratch = buffers();
-  if (!had_expired) encode_end(scratch.head, record);
-  audit::append_event_json(scratch.json, event);
-  std::array<Journal::Entry, 2> entries;
+  std::string& head = empty_head();
+  std::array<Line, 2> lines;
   size_t count = 1;
-  entries[0] = {had_expired ? RecordType::event : RecordType::end, scratch.head, scratch.json};
-  std::string overrun_json;
+  if (had_expired) {
+    lines[0] = {RecordType::event, {}, &event, {}};
+  } else {
+    encode_end(head, record);
+    lines[0] = {RecordType::end, head, &event, record.cost};
+  }
+  AuditEvent overrun;
   if (receipt.overrun()) {
-    AuditEvent overrun = event;
+    overrun = event;
     overrun.kind = EventKind::overrun;
     overrun.cost.reset();  // it is the call's
     overrun.detail =
         "the upstream reported more than was reserved; the account is blocked until a person "
         "clears it";
-    audit::append_event_json(overrun_json, overrun);
-    entries[count++] = {RecordType::event, {}, overrun_json};
+    lines[count++] = {RecordType::event, {}, &overrun, {}};
   }
-  if (!journal->append(std::span(entries).first(count))) return std::unexpected(unavailable());
+  const bool queued = queue(std::span(lines).first(count));
+  lock.unlock();
+  if (!queued || !write_now()) return std::unexpected(unavailable());
   return receipt;
 }
 
@@ -122,20 +164,32 @@ std::expected<Receipt, Unavailable> Bank::forfeit(Reservation reservation, Audit
 }
 
 std::expected<void, Unavailable> Bank::record(const AuditEvent& event) {
-  Buffers& scratch = buffers();
-  audit::append_event_json(scratch.json, event);
-  if (!impl_->journal->append({RecordType::event, {}, scratch.json})) {
-    return std::unexpected(impl_->unavailable());
-  }
+  std::shared_lock lock(impl_->order);
+  const Impl::Line line{RecordType::event, {}, &event, {}};
+  const bool queued = impl_->queue(std::span(&line, 1));
+  lock.unlock();
+  if (!queued || !flush()) return std::unexpected(impl_->unavailable());
   return {};
 }
 
-void Bank::when_durable(std::function<void(bool)> done) {
-  if (impl_->options.durability == Durability::strict) {
-    impl_->journal->when_durable(std::move(done));
-  } else {
-    done(true);
-  }
+uint64_t Bank::queued() const {
+  return impl_->journal->last_seq();
+}
+
+uint64_t Bank::durable() const {
+  return impl_->journal->durable_seq();
+}
+
+bool Bank::flush() {
+  return impl_->journal->flush();
+}
+
+void Bank::hurry() {
+  impl_->journal->hurry();
+}
+
+void Bank::on_sync(std::function<void()> listener) {
+  impl_->journal->on_sync(std::move(listener));
 }
 
 Money Bank::headroom(const Path& path, Time now) const {
@@ -178,14 +232,19 @@ bool Bank::close_carve(const AccountId& child) {
 }
 
 bool Bank::unblock(const AccountId& account) {
-  if (!healthy() || !impl_->ledger.unblock(account)) return false;
-  Buffers& scratch = buffers();
-  encode_account(scratch.head, account);
-  return impl_->journal->append({RecordType::unblock, scratch.head, {}}).has_value();
+  if (!healthy()) return false;
+  {
+    const std::shared_lock lock(impl_->order);
+    if (!impl_->ledger.unblock(account)) return false;
+    std::string& head = empty_head();
+    encode_account(head, account);
+    if (!impl_->journal->queue({RecordType::unblock, head, {}})) return false;
+  }
+  return impl_->journal->flush();
 }
 
-Result<void> Bank::Impl::charge(const std::vector<ledger::EndRecord>& ends, EventKind kind,
-                                std::string_view why, Time now) {
+bool Bank::Impl::charge(const std::vector<ledger::EndRecord>& ends, EventKind kind,
+                        std::string_view why, Time now) {
   for (const ledger::EndRecord& record : ends) {
     AuditEvent event;
     event.time = now;
@@ -195,22 +254,28 @@ Result<void> Bank::Impl::charge(const std::vector<ledger::EndRecord>& ends, Even
     const std::string detail =
         fmt::format("reservation {} is charged in full: {}", record.reservation, why);
     event.detail = detail;
-    Buffers& scratch = buffers();
-    encode_end(scratch.head, record);
-    audit::append_event_json(scratch.json, event);
-    TRY(journal->append({RecordType::end, scratch.head, scratch.json}));
+    std::string& head = empty_head();
+    encode_end(head, record);
+    const Line line{RecordType::end, head, &event, record.cost};
+    if (!queue(std::span(&line, 1))) return false;
   }
-  return {};
+  return true;
 }
 
 void Bank::expire(Time now) {
   const Time deadline{now.unix_ns - limits::reservation_seconds_max * kNanoPerSecond};
-  const auto ends = impl_->ledger.expire(deadline);
-  // A failed write shows in healthy(); the next start charges them again from the journal.
-  static_cast<void>(impl_->charge(ends, EventKind::expire, "nobody said how the call ended", now));
+  {
+    const std::shared_lock lock(impl_->order);
+    const auto ends = impl_->ledger.expire(deadline);
+    if (ends.empty()) return;
+    // A failed write shows in healthy(); the next start charges them again from the journal.
+    static_cast<void>(
+        impl_->charge(ends, EventKind::expire, "nobody said how the call ended", now));
+  }
+  impl_->journal->flush();
 }
 
-void Bank::flush_projection() {
+void Bank::flush_books() {
   impl_->keeper->flush();
 }
 

@@ -6,6 +6,8 @@
 //  - the journal: each hold is written before the call is forwarded and each end, with its audit
 //    event, before the answer is complete. `write` makes it safe against kill -9; a group
 //    `fdatasync` at most 5 ms behind makes it safe against power loss (`strict`: before going on).
+//    With `group_writes` holds and ends of many calls leave in one write: then a caller goes on only
+//    after flush(), or where the durability is strict once durable() has come to queued().
 // A failed or uncertain write makes the bank refuse everything until it is opened again (Law 4.1).
 //
 // Thread-safe. Nothing on the call path touches SQLite: that is the keeper thread's work.
@@ -39,6 +41,7 @@ struct BankOptions {
   std::filesystem::path data_dir;
   Durability durability = Durability::normal;
   int64_t sync_ms = limits::journal_sync_ms_max;
+  bool group_writes = false;  // false: holds and ends are written when a method returns
 };
 
 // What recovery found, for the log and for `satgate doctor`.
@@ -88,9 +91,14 @@ class Bank {
   // Writes an event that ends no reservation: denials, and what people do.
   std::expected<void, Unavailable> record(const AuditEvent& event);
 
-  // Strict durability: calls `done(true)` from another thread once everything written so far is on
-  // disk, `done(false)` when the sync failed. Under normal durability calls `done(true)` at once.
-  void when_durable(std::function<void(bool)> done);
+  // Group writes. Records have numbers, given in order.
+  uint64_t queued() const;   // the newest record
+  uint64_t durable() const;  // everything up to this one is on disk
+  bool flush();              // writes everything queued; false: the bank has failed
+  void hurry();              // asks the sync thread to write and sync at once
+  // Called from the sync thread whenever durable() may have risen or the bank has failed. It must
+  // not call the bank. One listener; null: none, and none is running any more.
+  void on_sync(std::function<void()> listener);
 
   Money headroom(const Path& path, Time now) const;
   ledger::Balance balance(const AccountId& account, Time now) const;
@@ -107,8 +115,8 @@ class Bank {
   // about once a second by app/.
   void expire(Time now);
 
-  // Waits until every event written so far can be seen by SQL queries (reports, audit search).
-  void flush_projection();
+  // Waits until every event so far is in the books, where reports read.
+  void flush_books();
 
   std::filesystem::path database_path() const;  // for read-only connections of room report/
   std::filesystem::path journal_dir() const;

@@ -14,7 +14,7 @@ struct BankHooks {
   Files* files = &system_files();
   std::string boot_id = machine_boot_id();
   uint64_t segment_bytes = limits::journal_segment_bytes;
-  int64_t keeper_ms = 50;  // how far SQL queries are behind, without flush_projection
+  int64_t keeper_ms = 200;  // how far the books are behind, without flush_books()
 };
 
 }  // namespace satgate::store

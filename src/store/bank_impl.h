@@ -2,9 +2,15 @@
 #pragma once
 
 #include <memory>
+#include <mutex>
+#include <optional>
+#include <shared_mutex>
+#include <span>
+#include <string_view>
 
 #include "store/bank.h"
 #include "store/bank_hooks.h"
+#include "store/books.h"
 #include "store/journal.h"
 #include "store/keeper.h"
 #include "store/shared_database.h"
@@ -34,21 +40,42 @@ class Bank::Impl {
   std::unique_ptr<Journal> journal;
   std::unique_ptr<Keeper> keeper;
 
+  // Held shared from a change of the ledger to the moment its record is queued, and exclusively by
+  // whoever takes a page: a page never has a change whose record is not behind it.
+  std::shared_mutex order;
+
   // Brings ledger and journal to where the last run stopped (bank_recovery.cc).
   Result<void> recover(const BankHooks& hooks);
+
+  // A record with its event. `cost` is what the record says was charged.
+  struct Line {
+    RecordType type = RecordType::event;
+    std::string_view head;
+    const AuditEvent* event = nullptr;
+    std::optional<Money> cost;
+  };
+  // Queues the records and adds their events up. REQUIRES: `order` is held shared.
+  bool queue(std::span<const Line> lines);
+  // For holds and ends.
+  bool write_now() { return options.group_writes || journal->flush(); }
+  void take_page(Page& page);
 
   // Writes the end of a reservation with its event. `finish` does it in the ledger.
   template <class Finish>
   std::expected<Receipt, Unavailable> end(AuditEvent& event, const Finish& finish);
   // Writes ends that no call is waiting for, each with an event of `kind`.
-  Result<void> charge(const std::vector<ledger::EndRecord>& ends, EventKind kind,
-                      std::string_view why, Time now);
+  // REQUIRES: `order` is held shared, or nobody else is there yet.
+  bool charge(const std::vector<ledger::EndRecord>& ends, EventKind kind, std::string_view why,
+              Time now);
   Unavailable unavailable() const { return {journal->failure()}; }
 
  private:
   struct Run;
   Result<JournalReader> replay_journal(const Run& run);
   Result<void> write_off_leases(Time now);
+
+  std::mutex rollups_mutex_;
+  Rollups rollups_;  // since the last page
 };
 
 }  // namespace satgate::store

@@ -1,7 +1,6 @@
 // Opening a bank: what the last run left, made whole.
 #include <fmt/format.h>
 
-#include "audit/event_json.h"
 #include "store/bank_impl.h"
 #include "store/carve_table.h"
 #include "store/sqlite/schema.h"
@@ -45,7 +44,7 @@ Result<void> Bank::Impl::recover(const BankHooks& hooks) {
   // Within one run of the machine the page cache keeps what a killed process wrote.
   run.power_failed = closed == 0 && (hooks.boot_id.empty() || boot_id != hooks.boot_id);
 
-  TRY(load_at_rest(database, ledger));
+  TRY(load_books(database, ledger));
   TRY(load_carves(database, ledger));
   TRY_ASSIGN(const JournalReader end, replay_journal(run));
   JournalOptions journal_options;
@@ -58,7 +57,9 @@ Result<void> Bank::Impl::recover(const BankHooks& hooks) {
 
   const auto ends = ledger.finish_recovery(static_cast<uint64_t>(next_reservation));
   report.holds_charged = ends.size();
-  TRY(charge(ends, EventKind::recovery, "the gateway stopped while the call was under way", now));
+  if (!charge(ends, EventKind::recovery, "the gateway stopped while the call was under way", now)) {
+    return fail(journal->failure());
+  }
   if (run.power_failed) TRY(write_off_leases(now));
   // What the leases covered is charged now, or known not to be spent: they start anew. Only after
   // the journal is on disk, because it alone says what was spent.
@@ -71,12 +72,9 @@ Result<void> Bank::Impl::recover(const BankHooks& hooks) {
     TRY(transaction.commit());
   }
   TRY_ASSIGN(directory, SqliteDirectory::open(shared));
-  TRY_ASSIGN(auto projection, Projection::load(database));
-  ReadOptions follow;
-  follow.from_seq = run.projected_seq + 1;
-  TRY_ASSIGN(auto reader, JournalReader::open(dir.journal(), follow));
-  const Keeper::Parts parts{&ledger, journal.get(), &shared, directory.get(), &key, &clock};
-  keeper = std::make_unique<Keeper>(parts, std::move(projection), std::move(reader), signed_seq,
+  Keeper::Parts parts{&ledger, journal.get(), &shared, directory.get(), &key, &clock, {}};
+  parts.take_page = [this](Page& page) { take_page(page); };
+  keeper = std::make_unique<Keeper>(std::move(parts), run.projected_seq, signed_seq,
                                     hooks.keeper_ms);
   return {};
 }
@@ -100,7 +98,12 @@ Result<JournalReader> Bank::Impl::replay_journal(const Run& run) {
     if (record.type == RecordType::checkpoint) {
       TRY_ASSIGN(signed_seq, signed_event(record));
     }
-    if (record.carries_event()) ++report.events_replayed;
+    if (!record.carries_event()) continue;
+    ++report.events_replayed;
+    if (auto added = rollups_.add(record.event_json(), charged(record)); !added) {
+      return fail(fmt::format("the journal is damaged: {}: {}", reader.place(),
+                              added.error().message));
+    }
   }
   report.bytes_dropped = reader.torn_bytes();
   return reader;
@@ -111,7 +114,6 @@ Result<JournalReader> Bank::Impl::replay_journal(const Run& run) {
 Result<void> Bank::Impl::write_off_leases(Time now) {
   TRY_ASSIGN(const std::vector<Lease> leases, LeaseBook::read(shared.database));
   std::string head;
-  std::string json;
   for (const Lease& lease : leases) {
     const Money rest = lease.ceiling - ledger.balance(lease.account, now).spent;
     if (rest <= Money()) continue;
@@ -125,10 +127,9 @@ Result<void> Bank::Impl::write_off_leases(Time now) {
                     to_string(lease.kind), to_string(lease.account));
     event.detail = detail;
     head.clear();
-    json.clear();
     encode_write_off(head, {lease.account, lease.kind, rest, now});
-    audit::append_event_json(json, event);
-    TRY(journal->append({RecordType::write_off, head, json}));
+    const Line line{RecordType::write_off, head, &event, rest};
+    if (!queue(std::span(&line, 1))) return fail(journal->failure());
     ledger.raise_ceiling(lease.account, lease.kind, Money());
     ledger.write_off(lease.account, rest, now);
     ++report.leases_written_off;

@@ -1,7 +1,7 @@
 // The data directory: one gateway at a time, its keys, and which run of the machine it is.
 //
 //   LOCK               held while a gateway runs; its process id
-//   satgate.db         SQLite: tokens, budgets, leases, and the projection of the journal
+//   satgate.db         SQLite: tokens, budgets, leases, and the books of the journal
 //   journal/*.sgj      the journal
 //   audit.key (0600)   signs checkpoints;  audit.pub: verifies them
 #pragma once

@@ -7,8 +7,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
-#include <future>
-#include <iterator>
 
 #include "audit/export.h"
 #include "base/assert.h"
@@ -25,9 +23,10 @@ Result<std::unique_ptr<Journal>> Journal::open(const JournalOptions& options,
 
 Result<void> Journal::reopen(const JournalReader& end) {
   chain_ = end.chain();
-  last_seq_ = end.next_seq() - 1;
+  written_chain_ = chain_.at();
+  written_seq_ = last_seq_ = end.next_seq() - 1;
   if (end.segment() == 0) {
-    TRY(start_segment(1));
+    TRY(start_segment(1, last_seq_, written_chain_));
   } else {
     segment_ = end.segment();
     offset_ = end.offset();
@@ -56,7 +55,8 @@ Journal::~Journal() {
   thread_.join();
 }
 
-Result<void> Journal::start_segment(uint32_t number) {
+Result<void> Journal::start_segment(uint32_t number, uint64_t before,
+                                    const audit::ChainPoint& chain) {
   const auto path = options_.directory / segment_name(number);
   TRY_ASSIGN(Fd file, open_file(path, O_RDWR | O_CREAT | O_TRUNC));
   if (options_.files->allocate(file.get(), options_.segment_bytes) != 0 && errno != EOPNOTSUPP) {
@@ -65,8 +65,8 @@ Result<void> Journal::start_segment(uint32_t number) {
   }
   SegmentHeader header;
   header.number = number;
-  header.first_seq = last_seq_ + 1;
-  header.chain = chain_.at();
+  header.first_seq = before + 1;
+  header.chain = chain;
   TRY(write_all(file.get(), encode_segment_header(header), 0));
   TRY(sync(file.get()));
   TRY(sync_directory(options_.directory));
@@ -100,50 +100,90 @@ Result<void> Journal::sync(int fd) {
                           errno_text(errno)));
 }
 
-Result<uint64_t> Journal::append(std::span<const Entry> entries) {
-  const std::lock_guard lock(mutex_);
-  return append_locked(entries);
+Result<uint64_t> Journal::queue(std::span<const Entry> entries) {
+  {
+    const std::lock_guard lock(mutex_);
+    TRY_ASSIGN(const uint64_t seq, queue_locked(entries));
+    if (queue_.size() < limits::journal_batch_bytes) return seq;
+  }
+  // A batch is bounded, so that a reader knows how large a segment can be.
+  flush();
+  return last_seq();
 }
 
-Result<uint64_t> Journal::append_checkpoint(const audit::SigningKey& key, uint64_t signed_seq,
-                                            Time now) {
-  const std::lock_guard lock(mutex_);
-  const audit::ChainPoint point = chain_.at();
-  if (point.seq <= signed_seq) return signed_seq;
-  std::string line;
-  audit::append_checkpoint_line(line, key.sign(point, now));
-  line.pop_back();  // the newline
-  const Entry entry{RecordType::checkpoint, line, {}};
-  TRY(append_locked(std::span(&entry, 1)));
-  return point.seq;
-}
-
-Result<uint64_t> Journal::append_locked(std::span<const Entry> entries) {
+Result<uint64_t> Journal::queue_locked(std::span<const Entry> entries) {
   if (failed_) return fail(reason_);
-  audit::Chain chain = chain_;
   uint64_t seq = last_seq_.load(std::memory_order_relaxed);
-  buffer_.clear();
+  const uint64_t durable = durable_seq();
   for (const Entry& entry : entries) {
-    append_record(buffer_, entry.type, ++seq, durable_seq(), entry.head, entry.event);
-    if (!entry.event.empty()) chain.append(entry.event);
+    append_record(queue_, entry.type, ++seq, durable, entry.head, entry.event);
+    if (!entry.event.empty()) chain_.append(entry.event);
   }
-  if (offset_ + buffer_.size() > options_.segment_bytes && offset_ > kSegmentHeaderBytes) {
-    // Only the last segment may ever be torn: this one is complete on disk before the next exists.
-    if (auto synced = sync(file_->get()); !synced) return fail_locked(synced.error().message);
-    durable_seq_.store(last_seq_.load(std::memory_order_relaxed), std::memory_order_release);
-    if (auto next = start_segment(segment_ + 1); !next) return fail_locked(next.error().message);
-  }
-  if (auto written = write_all(file_->get(), buffer_, offset_); !written) {
-    return fail_locked(written.error().message);
-  }
-  offset_ += buffer_.size();
-  chain_ = chain;
   last_seq_.store(seq, std::memory_order_release);
   if (idle_) {
     idle_ = false;
     work_.notify_all();
   }
   return seq;
+}
+
+Result<uint64_t> Journal::append(std::span<const Entry> entries) {
+  TRY_ASSIGN(const uint64_t seq, queue(entries));
+  if (!flush()) return fail(failure());
+  return seq;
+}
+
+Result<uint64_t> Journal::append_checkpoint(const audit::SigningKey& key, uint64_t signed_seq,
+                                            Time now) {
+  audit::ChainPoint point;
+  {
+    const std::lock_guard lock(mutex_);
+    point = chain_.at();
+    if (point.seq <= signed_seq) return signed_seq;
+    std::string line;
+    audit::append_checkpoint_line(line, key.sign(point, now));
+    line.pop_back();  // the newline
+    const Entry entry{RecordType::checkpoint, line, {}};
+    TRY(queue_locked(std::span(&entry, 1)));
+  }
+  if (!flush()) return fail(failure());
+  return point.seq;
+}
+
+bool Journal::flush() {
+  const std::lock_guard io(io_);
+  audit::ChainPoint chain_after;
+  uint64_t seq_after = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    if (failed_) return false;
+    if (queue_.empty()) return true;
+    batch_.swap(queue_);
+    seq_after = last_seq_.load(std::memory_order_relaxed);
+    chain_after = chain_.at();
+  }
+  const auto written = write_batch(written_seq(), written_chain_);
+  batch_.clear();
+  if (!written) {
+    const std::lock_guard lock(mutex_);
+    static_cast<void>(fail_locked(written.error().message));
+    return false;
+  }
+  written_chain_ = chain_after;
+  written_seq_.store(seq_after, std::memory_order_release);
+  return true;
+}
+
+Result<void> Journal::write_batch(uint64_t before, const audit::ChainPoint& chain_before) {
+  if (offset_ + batch_.size() > options_.segment_bytes && offset_ > kSegmentHeaderBytes) {
+    // Only the last segment may ever be torn: this one is complete on disk before the next exists.
+    TRY(sync(file_->get()));
+    durable_seq_.store(before, std::memory_order_release);
+    TRY(start_segment(segment_ + 1, before, chain_before));
+  }
+  TRY(write_all(file_->get(), batch_, offset_));
+  offset_ += batch_.size();
+  return {};
 }
 
 audit::ChainPoint Journal::chain() const {
@@ -155,8 +195,10 @@ std::unexpected<Error> Journal::fail_locked(std::string_view reason) {
   if (!failed_) {
     reason_ = reason;
     failed_.store(true, std::memory_order_release);
-    hurry_ = true;
+    hurry_ = true;  // so that those who wait are told
+    idle_ = false;
     work_.notify_all();
+    synced_.notify_all();
   }
   return fail(reason_);
 }
@@ -171,79 +213,75 @@ std::string Journal::failure() const {
   return reason_;
 }
 
-void Journal::when_durable(std::function<void(bool)> done) {
-  {
-    const std::lock_guard lock(mutex_);
-    const bool now = stopping_ || (!failed_ && durable_seq() >= last_seq());
-    if (!now) {
-      waiters_.push_back({last_seq(), std::move(done)});
-      hurry_ = true;
-      idle_ = false;
-      work_.notify_all();
-      return;
-    }
-  }
-  done(healthy());
+void Journal::hurry() {
+  const std::lock_guard lock(mutex_);
+  hurry_ = true;
+  idle_ = false;
+  work_.notify_all();
+}
+
+void Journal::on_sync(std::function<void()> listener) {
+  const std::lock_guard lock(mutex_);
+  listener_ = std::move(listener);
 }
 
 bool Journal::sync_now() {
-  std::promise<bool> promise;
-  auto result = promise.get_future();
-  when_durable([&promise](bool ok) { promise.set_value(ok); });
-  return result.get();
-}
-
-// Calls, without the lock, every waiter whose records are on disk; after a failure, all of them.
-void Journal::call_waiters(std::unique_lock<std::mutex>& lock) {
-  const uint64_t durable = durable_seq();
-  const bool failed = failed_;
-  // They stand in the order of their records.
-  const auto rest = std::find_if(waiters_.begin(), waiters_.end(), [&](const Waiter& waiter) {
-    return !failed && waiter.seq > durable;
-  });
-  std::vector<Waiter> calls(std::make_move_iterator(waiters_.begin()),
-                            std::make_move_iterator(rest));
-  waiters_.erase(waiters_.begin(), rest);
-  hurry_ = !waiters_.empty();
-  lock.unlock();
-  for (Waiter& waiter : calls) {
-    waiter.done(!failed);
+  std::unique_lock lock(mutex_);
+  const uint64_t target = last_seq();
+  while (!failed_ && durable_seq() < target) {
+    hurry_ = true;
+    idle_ = false;
+    work_.notify_all();
+    synced_.wait(lock);
   }
-  lock.lock();
+  return !failed_;
 }
 
-// Returns when there is something to sync, to answer, or to stop for.
+// Returns when there is something to sync, or to stop for.
 void Journal::wait_for_work(std::unique_lock<std::mutex>& lock) {
-  const auto is_behind = [this] { return !failed_ && durable_seq() < last_seq(); };
-  while (!stopping_ && !is_behind() && waiters_.empty()) {
+  while (!stopping_ && !hurry_ && (failed_ || durable_seq() >= last_seq())) {
     idle_ = true;
     work_.wait(lock);
   }
   idle_ = false;
   if (options_.strict) return;
-  // Collect what others append meanwhile: a sync costs more than the records in it.
+  // Collect what others queue meanwhile: a sync costs more than the records in it.
   const auto until = std::chrono::steady_clock::now() + std::chrono::milliseconds(options_.sync_ms);
   work_.wait_until(lock, until, [this] { return stopping_ || hurry_; });
+}
+
+// Writes what is queued and brings it to the disk.
+void Journal::sync_written() {
+  if (!flush()) return;
+  std::shared_ptr<Fd> file;
+  uint64_t target = 0;
+  {
+    const std::lock_guard io(io_);
+    file = file_;
+    target = written_seq();
+  }
+  if (durable_seq() >= target) return;
+  const auto synced = sync(file->get());
+  const std::lock_guard lock(mutex_);
+  if (!synced) {
+    static_cast<void>(fail_locked(synced.error().message));
+  } else if (durable_seq() < target) {
+    durable_seq_.store(target, std::memory_order_release);
+  }
 }
 
 void Journal::sync_loop() {
   std::unique_lock lock(mutex_);
   while (true) {
     wait_for_work(lock);
-    const uint64_t target = last_seq();
-    if (!failed_ && durable_seq() < target) {
-      const std::shared_ptr<Fd> file = file_;
-      lock.unlock();
-      const auto synced = sync(file->get());
-      lock.lock();
-      if (!synced) {
-        static_cast<void>(fail_locked(synced.error().message));
-      } else if (durable_seq() < target) {
-        durable_seq_.store(target, std::memory_order_release);
-      }
-    }
-    call_waiters(lock);
-    if (stopping_ && waiters_.empty() && (failed_ || durable_seq() >= last_seq())) return;
+    const bool last = stopping_;
+    hurry_ = false;
+    lock.unlock();
+    sync_written();
+    lock.lock();
+    synced_.notify_all();
+    if (listener_) listener_();
+    if (last && (failed_ || durable_seq() >= last_seq())) return;
   }
 }
 

@@ -1,8 +1,13 @@
-// The append-only journal: one `write` per append, one group `fdatasync` behind it.
+// The append-only journal: records are queued in order, written in groups with one `write`, and
+// synced in groups behind it.
 //
-// The bytes are in the kernel when `append` returns (safe against kill -9), and on disk at most
-// `sync_ms` later (safe against power loss). After the first failed write or sync nothing can be
-// appended any more (Law 4.1): what the disk holds is then uncertain until it is read again.
+//   queue()   the record has its number and its place in the hash chain; it is in memory only
+//   flush()   everything queued is in the kernel (safe against kill -9)
+//   durable   on disk (safe against power loss), at most `sync_ms` after it was queued
+//
+// Nothing may be acted upon before it is flushed, or durable where that was promised. After the
+// first failed write or sync nothing can be queued any more (Law 4.1): what the disk holds is then
+// uncertain until it is read again.
 //
 // Thread-safe.
 #pragma once
@@ -33,7 +38,7 @@ namespace satgate::store {
 
 struct JournalOptions {
   std::filesystem::path directory;
-  bool strict = false;  // sync back to back instead of every `sync_ms`
+  bool strict = false;  // sync back to back while somebody waits, instead of every `sync_ms`
   int64_t sync_ms = limits::journal_sync_ms_max;
   uint64_t segment_bytes = limits::journal_segment_bytes;
   Files* files = &system_files();
@@ -52,12 +57,17 @@ class Journal {
     std::string_view head;   // what the ledger replays, encoded
     std::string_view event;  // JSON, or empty
   };
-  // Writes the entries with one write, all or nothing but for a torn tail. Returns the seq of the
-  // last one.
+  // Numbers the entries and queues them, all or none. Returns the number of the last one.
+  Result<uint64_t> queue(std::span<const Entry> entries);
+  Result<uint64_t> queue(const Entry& entry) { return queue(std::span(&entry, 1)); }
+  // Writes everything queued, with one write. False after a failure, see failure().
+  bool flush();
+  // Queues and flushes: for those who write alone.
   Result<uint64_t> append(std::span<const Entry> entries);
   Result<uint64_t> append(const Entry& entry) { return append(std::span(&entry, 1)); }
 
   uint64_t last_seq() const { return last_seq_.load(std::memory_order_acquire); }
+  uint64_t written_seq() const { return written_seq_.load(std::memory_order_acquire); }
   uint64_t durable_seq() const { return durable_seq_.load(std::memory_order_acquire); }
   // Writes a checkpoint of the chain as it stands: right behind the last event, as an export must
   // have it. Nothing is written when there is no event after number `signed_seq`. Returns the
@@ -65,10 +75,11 @@ class Journal {
   Result<uint64_t> append_checkpoint(const audit::SigningKey& key, uint64_t signed_seq, Time now);
   audit::ChainPoint chain() const;
 
-  // Calls `done(true)` from the sync thread once everything appended so far is on disk, or
-  // `done(false)` when it can not be.
-  void when_durable(std::function<void(bool)> done);
-  // Waits for the same.
+  // Asks the sync thread to write and sync now rather than within `sync_ms`.
+  void hurry();
+  // Called from the sync thread after each sync, and after a failure. One listener; null: none.
+  void on_sync(std::function<void()> listener);
+  // Writes, and waits until everything queued so far is on disk. False when it can not be.
   bool sync_now();
 
   bool healthy() const { return !failed_.load(std::memory_order_acquire); }
@@ -77,36 +88,41 @@ class Journal {
   void fail_closed(std::string_view reason);
 
  private:
-  struct Waiter {
-    uint64_t seq;
-    std::function<void(bool)> done;
-  };
-
   explicit Journal(JournalOptions options) : options_(std::move(options)) {}
   Result<void> reopen(const JournalReader& end);
-  Result<void> start_segment(uint32_t number);  // writes and syncs its header
-  Result<uint64_t> append_locked(std::span<const Entry> entries);
+  Result<uint64_t> queue_locked(std::span<const Entry> entries);
+  Result<void> write_batch(uint64_t before, const audit::ChainPoint& chain_before);
+  // Writes and syncs the header of segment `number`, whose first record follows `before`.
+  Result<void> start_segment(uint32_t number, uint64_t before, const audit::ChainPoint& chain);
   Result<void> write_all(int fd, std::string_view bytes, uint64_t offset);
   Result<void> sync(int fd);
   std::unexpected<Error> fail_locked(std::string_view reason);
   void sync_loop();
   void wait_for_work(std::unique_lock<std::mutex>& lock);
-  void call_waiters(std::unique_lock<std::mutex>& lock);
+  void sync_written();
 
   const JournalOptions options_;
-  mutable std::mutex mutex_;
+
+  mutable std::mutex mutex_;  // the queue, the chain and what follows; taken after io_
   std::condition_variable work_;
-  std::shared_ptr<Fd> file_;  // shared: a sync may outlast a rotation
-  uint32_t segment_ = 0;
-  uint64_t offset_ = 0;
+  std::condition_variable synced_;
   audit::Chain chain_;
-  std::string buffer_;
+  std::string queue_;
   std::string reason_;
-  std::vector<Waiter> waiters_;
+  std::function<void()> listener_;
   bool idle_ = false;   // the sync thread waits for a notification
   bool hurry_ = false;  // somebody waits: do not collect for sync_ms
   bool stopping_ = false;
+
+  std::mutex io_;  // the file: one flush at a time
+  std::shared_ptr<Fd> file_;  // shared: a sync may outlast a rotation
+  uint32_t segment_ = 0;
+  uint64_t offset_ = 0;
+  std::string batch_;
+  audit::ChainPoint written_chain_;  // after the last record written
+
   std::atomic<uint64_t> last_seq_ = 0;
+  std::atomic<uint64_t> written_seq_ = 0;
   std::atomic<uint64_t> durable_seq_ = 0;
   std::atomic<bool> failed_ = false;
   std::thread thread_;

@@ -17,8 +17,9 @@ namespace {
 
 constexpr size_t kWindowBytes = 1024 * 1024;
 constexpr size_t kRecordBytesMax = kPayloadBytesMax + kRecordFrameBytes;
-// A segment is never larger than the largest record allows; more is not our file.
-constexpr uint64_t kSegmentBytesMax = limits::journal_segment_bytes + kRecordBytesMax;
+// A segment is never larger than the largest batch allows; more is not our file.
+constexpr uint64_t kSegmentBytesMax =
+    limits::journal_segment_bytes + limits::journal_batch_bytes + 2 * kRecordBytesMax;
 
 bool is_zero(std::string_view bytes) {
   return bytes.find_first_not_of('\0') == std::string_view::npos;
@@ -76,6 +77,20 @@ Result<std::vector<uint32_t>> list_segments(const std::filesystem::path& directo
   return numbers;
 }
 
+Result<std::vector<SegmentHeader>> list_segment_headers(const std::filesystem::path& directory) {
+  TRY_ASSIGN(const auto numbers, list_segments(directory));
+  std::vector<SegmentHeader> headers;
+  for (const uint32_t number : numbers) {
+    TRY_ASSIGN(const Fd fd, open_file(directory / segment_name(number), O_RDONLY));
+    std::array<char, kSegmentHeaderBytes> bytes{};
+    const ssize_t got = ::pread(fd.get(), bytes.data(), bytes.size(), 0);
+    auto header =
+        decode_segment_header({bytes.data(), static_cast<size_t>(std::max<ssize_t>(got, 0))});
+    if (header && header->number == number) headers.push_back(*header);
+  }
+  return headers;
+}
+
 std::string JournalReader::place() const {
   return fmt::format("{}, record {} at byte {}", (directory_ / segment_name(number_)).string(),
                      next_seq_ - 1, last_offset_);
@@ -92,16 +107,12 @@ std::unexpected<Error> JournalReader::damage(std::string_view what) const {
 Result<JournalReader> JournalReader::open(const std::filesystem::path& directory,
                                           const ReadOptions& options) {
   TRY_ASSIGN(const auto numbers, list_segments(directory));
+  TRY_ASSIGN(const auto headers, list_segment_headers(directory));
   JournalReader reader(directory, options);
   // The segment that holds `from_seq` is the last one that does not start after it.
   uint32_t start = numbers.empty() ? 0 : 1;
-  for (const uint32_t number : numbers) {
-    TRY_ASSIGN(const Fd fd, open_file(directory / segment_name(number), O_RDONLY));
-    std::array<char, kSegmentHeaderBytes> bytes{};
-    const ssize_t got = ::pread(fd.get(), bytes.data(), bytes.size(), 0);
-    const auto header =
-        decode_segment_header({bytes.data(), static_cast<size_t>(std::max<ssize_t>(got, 0))});
-    if (header && header->first_seq <= std::max<uint64_t>(options.from_seq, 1)) start = number;
+  for (const SegmentHeader& header : headers) {
+    if (header.first_seq <= std::max<uint64_t>(options.from_seq, 1)) start = header.number;
   }
   if (start != 0) TRY(reader.enter_segment(start));
   return reader;
@@ -141,7 +152,8 @@ Result<void> JournalReader::enter_segment(uint32_t number) {
     if (number == 1 && (next_seq_ != 1 || header->chain != audit::ChainPoint{})) {
       return damage("the first segment does not start the journal");
     }
-  } else if (header->chain != chain_.at()) {
+  } else if (options_.count_only ? header->chain.seq != chain_.at().seq
+                                 : header->chain != chain_.at()) {
     return damage("the segment's header does not continue the hash chain");
   }
   return {};
@@ -222,7 +234,13 @@ Result<bool> JournalReader::read_here(RecordView& record, bool following) {
   if (record.seq != next_seq_) {
     return damage(fmt::format("here stands record {} instead", record.seq));
   }
-  if (record.carries_event()) chain_.append(record.event_json());
+  if (record.carries_event()) {
+    if (options_.count_only) {
+      chain_ = audit::Chain({chain_.at().seq + 1, {}});
+    } else {
+      chain_.append(record.event_json());
+    }
+  }
   last_offset_ = offset_;
   offset_ += record.size();
   ++next_seq_;

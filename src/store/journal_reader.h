@@ -27,6 +27,7 @@ struct ReadOptions {
   uint64_t from_seq = 1;      // the first record to return
   bool power_failed = false;  // the machine may have stopped since the last write
   uint64_t durable_seq = 0;   // known from elsewhere to be on disk
+  bool count_only = false;    // chain() counts events and hashes none: for those who only search
 };
 
 class JournalReader {
@@ -79,5 +80,7 @@ class JournalReader {
 
 // Numbers of the segments in a directory, ascending. Other files are not looked at.
 Result<std::vector<uint32_t>> list_segments(const std::filesystem::path& directory);
+// Their headers. A last one that never reached the disk is left out.
+Result<std::vector<SegmentHeader>> list_segment_headers(const std::filesystem::path& directory);
 
 }  // namespace satgate::store

@@ -8,22 +8,17 @@
 namespace satgate::store {
 namespace {
 
-// Small enough that a lease or a change of a token waits only a few milliseconds for a batch.
-constexpr size_t kBatchRecords = 512;
 constexpr uint64_t kEventsPerCheckpoint = 10'000;
 constexpr auto kCheckpointPeriod = std::chrono::seconds(60);
 
 }  // namespace
 
-Keeper::Keeper(const Parts& parts, std::unique_ptr<Projection> projection, JournalReader reader,
-               uint64_t signed_seq, int64_t period_ms)
-    : parts_(parts),
-      projection_(std::move(projection)),
-      reader_(std::move(reader)),
+Keeper::Keeper(Parts parts, uint64_t booked_seq, uint64_t signed_seq, int64_t period_ms)
+    : parts_(std::move(parts)),
       signed_seq_(signed_seq),
       period_ms_(period_ms),
       signed_at_(std::chrono::steady_clock::now()),
-      projected_seq_(projection_->position()) {
+      booked_seq_(booked_seq) {
   thread_ = std::thread([this] { loop(); });
 }
 
@@ -54,19 +49,13 @@ void Keeper::extend(const ledger::LeaseShortage& shortage, std::function<void(bo
 }
 
 bool Keeper::flush() {
-  if (!parts_.journal->sync_now()) return false;
   const uint64_t target = parts_.journal->last_seq();
   std::unique_lock lock(mutex_);
   wanted_seq_ = std::max(wanted_seq_, target);
   work_.notify_all();
-  projected_.wait(
-      lock, [&] { return projected_seq_ >= target || stopping_ || !parts_.journal->healthy(); });
-  return projected_seq_ >= target;
-}
-
-bool Keeper::lease_waits() {
-  const std::lock_guard lock(mutex_);
-  return !requests_.empty();
+  booked_.wait(
+      lock, [&] { return booked_seq_ >= target || stopping_ || !parts_.journal->healthy(); });
+  return booked_seq_ >= target;
 }
 
 void Keeper::loop() {
@@ -74,19 +63,19 @@ void Keeper::loop() {
   std::unique_lock lock(mutex_);
   while (!stopping_) {
     work_.wait_for(lock, period, [this] {
-      return stopping_ || !requests_.empty() || wanted_seq_ > projected_seq_;
+      return stopping_ || !requests_.empty() || wanted_seq_ > booked_seq_;
     });
     lock.unlock();
     grant_leases();
     if (parts_.journal->healthy()) {
       auto done = parts_.directory->write_points();
-      if (done) done = project();
+      if (done) done = book();
       if (done) done = sign(false);
       if (!done) parts_.journal->fail_closed(done.error().message);
     }
     lock.lock();
     if (!parts_.journal->healthy()) wanted_seq_ = 0;
-    projected_.notify_all();
+    booked_.notify_all();
   }
   lock.unlock();
   grant_leases();
@@ -122,20 +111,19 @@ Result<void> Keeper::grant(const std::vector<LeaseRequest>& requests) {
   return {};
 }
 
-Result<void> Keeper::project() {
-  while (true) {
-    const uint64_t durable = parts_.journal->durable_seq();
-    if (projection_->position() >= durable) return {};
-    {
-      const std::lock_guard lock(parts_.shared->mutex);
-      TRY(projection_->advance(parts_.shared->database, reader_, durable, kBatchRecords));
-    }
-    {
-      const std::lock_guard lock(mutex_);
-      projected_seq_ = projection_->position();
-    }
-    if (lease_waits()) grant_leases();
+Result<void> Keeper::book() {
+  if (parts_.journal->last_seq() <= booked_seq_) return {};
+  parts_.take_page(page_);
+  page_.signed_seq = signed_seq_;
+  // The books must never be ahead of the journal on disk.
+  if (!parts_.journal->sync_now()) return fail(parts_.journal->failure());
+  {
+    const std::lock_guard lock(parts_.shared->mutex);
+    TRY(books_.write(parts_.shared->database, page_));
   }
+  const std::lock_guard lock(mutex_);
+  booked_seq_ = page_.record_seq;
+  return {};
 }
 
 Result<void> Keeper::sign(bool now) {
@@ -157,7 +145,7 @@ Result<void> Keeper::close() {
   if (!parts_.journal->sync_now()) return fail(parts_.journal->failure());
   TRY(sign(true));
   if (!parts_.journal->sync_now()) return fail(parts_.journal->failure());
-  TRY(project());
+  TRY(book());
   const std::lock_guard lock(parts_.shared->mutex);
   sqlite::Database& database = parts_.shared->database;
   TRY_ASSIGN(auto transaction, sqlite::Transaction::begin(database));

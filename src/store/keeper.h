@@ -1,5 +1,5 @@
-// The keeper: the thread that does what must not be done on the call path. It commits leases,
-// projects the journal into SQLite, writes noted lineage points and signs checkpoints.
+// The keeper: the thread that does what must not be done on the call path. It commits leases, writes
+// the books, notes lineage points and signs checkpoints.
 #pragma once
 
 #include <chrono>
@@ -14,9 +14,9 @@
 #include "audit/checkpoint.h"
 #include "base/time.h"
 #include "ledger/ledger.h"
+#include "store/books.h"
 #include "store/journal.h"
 #include "store/lease_book.h"
-#include "store/projection.h"
 #include "store/shared_database.h"
 #include "store/sqlite_directory.h"
 
@@ -32,17 +32,19 @@ class Keeper {
     SqliteDirectory* directory;
     const audit::SigningKey* key;
     const Clock* clock;
+    // Fills a page with what has happened since it was called last.
+    std::function<void(Page&)> take_page;
   };
 
-  Keeper(const Parts& parts, std::unique_ptr<Projection> projection, JournalReader reader,
-         uint64_t signed_seq, int64_t period_ms);
+  // `booked_seq`: the record up to which the books are written; `signed_seq`: see Page.
+  Keeper(Parts parts, uint64_t booked_seq, uint64_t signed_seq, int64_t period_ms);
   ~Keeper();  // stops; does not close
 
   // See Bank::extend_leases.
   void extend(const ledger::LeaseShortage& shortage, std::function<void(bool)> done);
-  // Waits until everything written so far is projected. False when it can not be.
+  // Waits until everything queued so far is in the books. False when it can not be.
   bool flush();
-  // Stops, and leaves the store as after a clean end: all projected, signed, leases returned.
+  // Stops, and leaves the store as after a clean end: all booked, signed, leases returned.
   Result<void> close();
 
  private:
@@ -55,13 +57,12 @@ class Keeper {
   void stop();
   void grant_leases();
   Result<void> grant(const std::vector<LeaseRequest>& requests);
-  Result<void> project();
+  Result<void> book();
   Result<void> sign(bool now);
-  bool lease_waits();
 
   const Parts parts_;
-  std::unique_ptr<Projection> projection_;
-  JournalReader reader_;
+  Books books_;
+  Page page_;  // reused
   LeaseBook leases_;
   uint64_t signed_seq_;
   const int64_t period_ms_;
@@ -69,10 +70,10 @@ class Keeper {
 
   std::mutex mutex_;  // guards what follows
   std::condition_variable work_;
-  std::condition_variable projected_;
+  std::condition_variable booked_;
   std::vector<LeaseRequest> requests_;
-  uint64_t wanted_seq_ = 0;  // somebody waits until this is projected
-  uint64_t projected_seq_ = 0;
+  uint64_t wanted_seq_ = 0;  // somebody waits until this is in the books
+  uint64_t booked_seq_ = 0;
   bool stopping_ = false;
   std::thread thread_;
 };

@@ -107,6 +107,7 @@ Result<void> Runtime::open_books() {
   bank_options.data_dir = options_.data_dir;
   bank_options.durability =
       settings_->strict_durability ? store::Durability::strict : store::Durability::normal;
+  bank_options.group_writes = true;
   TRY_ASSIGN(bank_, store::Bank::open(bank_options, clock_));
   TRY_ASSIGN(auto keyring, load_keyring(options_.data_dir, clock_.now()));
   TRY(put_config_budgets(*settings_));

@@ -8,7 +8,7 @@ namespace satgate::store::sqlite {
 namespace {
 
 // Accounts, tokens and lineage points are 16-byte blobs; money is nano-credits; times are unix
-// nanoseconds. `accounts`, `holds` and `events` are a projection of the journal up to the record
+// nanoseconds. `accounts`, `holds` and the roll-ups are what the journal says up to the record
 // meta.projected_seq, always all together.
 constexpr const char* kVersion1 = R"sql(
 CREATE TABLE meta (name TEXT PRIMARY KEY, value ANY) STRICT, WITHOUT ROWID;
@@ -43,8 +43,43 @@ CREATE INDEX events_by_code ON events (code, time) WHERE code IS NOT NULL;
 CREATE INDEX events_by_request ON events (request_id) WHERE request_id IS NOT NULL;
 )sql";
 
+// Roll-ups instead of a row for each event: the events are in the journal, and stay there.
+// `journal_index`: up to this event and record, no event is of a later second than `latest`.
+constexpr const char* kVersion2 = R"sql(
+CREATE TABLE spend_keys (
+  id INTEGER PRIMARY KEY, kind TEXT NOT NULL, subject TEXT NOT NULL, holder TEXT NOT NULL,
+  upstream TEXT NOT NULL, tool TEXT NOT NULL, endpoint TEXT NOT NULL, model TEXT NOT NULL,
+  decision TEXT NOT NULL, code TEXT NOT NULL, team TEXT NOT NULL, project TEXT NOT NULL,
+  environment TEXT NOT NULL, workflow TEXT NOT NULL, budget TEXT NOT NULL,
+  UNIQUE (subject, kind, holder, upstream, tool, endpoint, model, decision, code, team, project,
+          environment, workflow, budget)) STRICT;
+CREATE TABLE spend (
+  second INTEGER NOT NULL, key INTEGER NOT NULL, events INTEGER NOT NULL, spent INTEGER NOT NULL,
+  PRIMARY KEY (second, key)) STRICT, WITHOUT ROWID;
+CREATE TABLE journal_index (
+  event INTEGER PRIMARY KEY, record INTEGER NOT NULL, latest INTEGER NOT NULL) STRICT;
+CREATE TEMP TABLE old_events AS SELECT
+  time / 1000000000 AS second, kind, coalesce(subject, '') AS subject,
+  coalesce(holder, '') AS holder, coalesce(upstream, '') AS upstream, coalesce(tool, '') AS tool,
+  coalesce(endpoint, '') AS endpoint, coalesce(model, '') AS model,
+  coalesce(decision, '') AS decision, coalesce(code, '') AS code, coalesce(team, '') AS team,
+  coalesce(project, '') AS project, coalesce(environment, '') AS environment,
+  coalesce(workflow, '') AS workflow, coalesce(budget, '') AS budget,
+  count(*) AS events, sum(coalesce(cost, 0)) AS spent
+  FROM events GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15;
+INSERT INTO spend_keys (kind, subject, holder, upstream, tool, endpoint, model, decision, code,
+  team, project, environment, workflow, budget)
+  SELECT DISTINCT kind, subject, holder, upstream, tool, endpoint, model, decision, code, team,
+  project, environment, workflow, budget FROM old_events;
+INSERT INTO spend SELECT second, id, events, spent FROM old_events JOIN spend_keys USING (kind,
+  subject, holder, upstream, tool, endpoint, model, decision, code, team, project, environment,
+  workflow, budget);
+DROP TABLE old_events;
+DROP TABLE events;
+)sql";
+
 // migrations[i] brings version i to version i + 1.
-constexpr std::array kMigrations = {kVersion1};
+constexpr std::array kMigrations = {kVersion1, kVersion2};
 
 }  // namespace
 

@@ -1,0 +1,155 @@
+#include "store/rollup.h"
+
+#include <simdjson.h>
+
+#include <algorithm>
+#include <cstring>
+
+namespace satgate::store {
+namespace {
+
+constexpr std::array<std::string_view, kDimensions> kNames = {
+    "kind",  "subject",  "holder", "upstream", "tool",    "endpoint",    "model",
+    "decision", "code",  "team",   "project",  "environment", "workflow", "budget"};
+
+// Below every bound at which the event's JSON cuts a text (audit/event_json.cc).
+constexpr size_t kPlainBytesMax = 90;
+
+constexpr size_t kTextBytesMax = 1024;
+
+// Whether the text stands in the JSON as it is.
+bool is_plain(std::string_view text) {
+  return text.size() <= kPlainBytesMax && std::ranges::all_of(text, [](char c) {
+           return c >= ' ' && c <= '~' && c != '"' && c != '\\';
+         });
+}
+
+std::string_view label(const AuditEvent& event, std::string_view name) {
+  for (const Label& one : event.labels) {
+    if (one.name == name) return one.value;
+  }
+  return {};
+}
+
+// Nothing when a text would be changed on its way into the JSON.
+std::optional<RollupKey> key_of(const AuditEvent& event) {
+  RollupKey key;
+  key.second = event.time.unix_seconds();
+  key.at(Dimension::kind) = to_string(event.kind);
+  key.at(Dimension::subject) = event.subject;
+  if (!event.holders.empty()) key.at(Dimension::holder) = event.holders.back();
+  if (event.call) {
+    key.at(Dimension::upstream) = event.call->upstream;
+    key.at(Dimension::tool) = event.call->tool;
+    key.at(Dimension::endpoint) = event.call->endpoint;
+    key.at(Dimension::model) = event.call->model;
+  }
+  if (event.decision) key.at(Dimension::decision) = to_string(*event.decision);
+  if (event.refusal) key.at(Dimension::code) = code(*event.refusal);
+  for (const Dimension d :
+       {Dimension::team, Dimension::project, Dimension::environment, Dimension::workflow}) {
+    key.at(d) = label(event, to_string(d));
+  }
+  key.at(Dimension::budget) = event.budget;
+  if (!std::ranges::all_of(key.text, is_plain)) return std::nullopt;
+  return key;
+}
+
+struct Parser {
+  simdjson::dom::parser parser;
+  std::string buffer;  // the event and simdjson's padding
+};
+
+Parser& parser() {
+  thread_local Parser mine;
+  return mine;
+}
+
+// At most `kTextBytesMax` bytes, and no half character.
+std::string_view bounded(std::string_view text) {
+  if (text.size() <= kTextBytesMax) return text;
+  size_t size = kTextBytesMax;
+  while (size > 0 && (static_cast<uint8_t>(text[size]) & 0xc0) == 0x80)
+    --size;
+  return text.substr(0, size);
+}
+
+std::optional<RollupKey> key_of(std::string_view json) {
+  Parser& p = parser();
+  p.buffer.assign(json);
+  p.buffer.resize(json.size() + simdjson::SIMDJSON_PADDING);
+  simdjson::dom::object event;
+  if (p.parser.parse(p.buffer.data(), json.size(), false).get_object().get(event) !=
+      simdjson::SUCCESS) {
+    return std::nullopt;
+  }
+  RollupKey key;
+  std::string_view text;
+  const auto read = [&](std::string_view name) {
+    return event[name].get_string().get(text) == simdjson::SUCCESS ? bounded(text)
+                                                                   : std::string_view();
+  };
+  const auto time = parse_time(read("time"));
+  if (!time) return std::nullopt;
+  key.second = time->unix_seconds();
+  for (size_t d = 0; d < kDimensions; ++d)
+    key.text[d] = read(kNames[d]);
+  key.at(Dimension::kind) = read("event");
+  simdjson::dom::array holders;
+  if (event["holders"].get_array().get(holders) == simdjson::SUCCESS) {
+    for (const simdjson::dom::element holder : holders) {
+      if (holder.get_string().get(text) == simdjson::SUCCESS) {
+        key.at(Dimension::holder) = bounded(text);
+      }
+    }
+  }
+  return key;
+}
+
+}  // namespace
+
+std::string_view to_string(Dimension dimension) {
+  return kNames[static_cast<size_t>(dimension)];
+}
+
+void Rollups::add(const AuditEvent& event, std::string_view json, std::optional<Money> cost) {
+  if (const auto key = key_of(event)) return add(*key, cost);
+  // Our own JSON can be read; were it not so, the restart that reads it says where.
+  static_cast<void>(add(json, cost));
+}
+
+Result<void> Rollups::add(std::string_view json, std::optional<Money> cost) {
+  const auto key = key_of(json);
+  if (!key) return fail("an event is not the JSON it should be");
+  add(*key, cost);
+  return {};
+}
+
+// The second, then each text behind its length.
+void Rollups::add(const RollupKey& key, std::optional<Money> cost) {
+  encoded_.assign(reinterpret_cast<const char*>(&key.second), sizeof key.second);
+  for (const std::string_view text : key.text) {
+    const auto size = static_cast<uint16_t>(text.size());
+    encoded_.append(reinterpret_cast<const char*>(&size), sizeof size);
+    encoded_ += text;
+  }
+  auto found = totals_.find(std::string_view(encoded_));
+  if (found == totals_.end()) found = totals_.emplace(encoded_, RollupTotals()).first;
+  ++found->second.events;
+  found->second.spent += cost.value_or(Money());
+}
+
+RollupKey Rollups::decode(std::string_view encoded) {
+  RollupKey key;
+  std::memcpy(&key.second, encoded.data(), sizeof key.second);
+  encoded.remove_prefix(sizeof key.second);
+  for (std::string_view& text : key.text) {
+    uint16_t size = 0;
+    std::memcpy(&size, encoded.data(), sizeof size);
+    text = encoded.substr(sizeof size, size);
+    encoded.remove_prefix(sizeof size + size);
+  }
+  return key;
+}
+
+}  // namespace satgate::store
