@@ -158,7 +158,7 @@ class Rig {
     return std::move(*token);
   }
 
-  Path path_of(const VerifiedToken& token, std::vector<std::shared_ptr<const BudgetRecord>>& keep) {
+  Path path_of(const VerifiedToken& token, flow::BudgetLine& keep) {
     Path path;
     const auto record = bank_->directory().token(token.token());
     if (!flow::add_token_accounts(path, token, *record, now_)) std::exit(2);
@@ -301,7 +301,7 @@ void part_accounts(benchmark::State& state) {
   const VerifiedToken token = rig.verified(rig.tokens.front());
   const CountAllocations count(state);
   for (auto _ : state) {
-    std::vector<std::shared_ptr<const BudgetRecord>> keep;
+    flow::BudgetLine keep;
     benchmark::DoNotOptimize(rig.path_of(token, keep));
   }
 }
@@ -311,7 +311,7 @@ BENCHMARK(part_accounts);
 void part_bank(benchmark::State& state) {
   Rig rig;
   const VerifiedToken token = rig.verified(rig.tokens.front());
-  std::vector<std::shared_ptr<const BudgetRecord>> keep;
+  flow::BudgetLine keep;
   const Path path = rig.path_of(token, keep);
   const Answered call(rig.now(), rig.tokens.front());
   const CountAllocations count(state);
@@ -341,7 +341,7 @@ BENCHMARK(part_bank);
 // The cap alone: the same path without a journal.
 void part_ledger(benchmark::State& state) {
   Rig rig;
-  std::vector<std::shared_ptr<const BudgetRecord>> keep;
+  flow::BudgetLine keep;
   const Path path = rig.path_of(rig.verified(rig.tokens.front()), keep);
   ledger::Ledger ledger;
   for (const PathEntry& entry : path.entries())

@@ -37,7 +37,8 @@ class Writer {
 
   void write() {
     json_.object();
-    json_.key("time").string(format_rfc3339(event_.time, true));
+    json_.key("time");
+    json_.time(event_.time);
     text("subject", event_.subject, name_bytes_max);
     label("project");
     if (event_.call) text("tool", event_.call->tool, target_bytes_max);
@@ -110,13 +111,13 @@ class Writer {
     if (call.listed_tool != call.tool) text("listed_tool", call.listed_tool, target_bytes_max);
     text("model", call.model, target_bytes_max);
     json_.key("mode").string(to_string(call.mode));
-    json_.key("request_id").string(to_string(call.id));
+    json_.key("request_id").string(id_text(call.id));
   }
 
   void outcome() {
     if (event_.quote) json_.key("quote").money(*event_.quote);
     if (event_.refusal) json_.key("code").string(code(*event_.refusal));
-    if (event_.token) json_.key("token").string(to_string(*event_.token));
+    if (event_.token) json_.key("token").string(id_text(*event_.token));
     holders();
     text("budget", event_.budget, name_bytes_max);
     if (event_.usage) usage(*event_.usage);

@@ -8,7 +8,15 @@
 namespace satgate {
 
 std::string id_to_hex(const std::array<uint8_t, 16>& bytes) {
-  return to_hex({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+  return std::string(std::string_view(IdText(bytes)));
+}
+
+IdText::IdText(const std::array<uint8_t, 16>& bytes) {
+  constexpr std::string_view digits = "0123456789abcdef";
+  for (size_t i = 0; i < bytes.size(); ++i) {
+    digits_[2 * i] = digits[bytes[i] >> 4];
+    digits_[2 * i + 1] = digits[bytes[i] & 15];
+  }
 }
 
 std::optional<std::array<uint8_t, 16>> id_from_hex(std::string_view text) {

@@ -32,12 +32,26 @@ using TokenId = Id128<TokenTag>;      // a minted root token
 using RequestId = Id128<RequestTag>;  // one call, as in X-Request-Id
 
 std::string id_to_hex(const std::array<uint8_t, 16>& bytes);
+// The same without an allocation.
+class IdText {
+ public:
+  explicit IdText(const std::array<uint8_t, 16>& bytes);
+  operator std::string_view() const { return {digits_.data(), digits_.size()}; }
+
+ private:
+  std::array<char, 32> digits_;
+};
 std::optional<std::array<uint8_t, 16>> id_from_hex(std::string_view text);
 std::array<uint8_t, 16> random_id_bytes();
 
 template <class Tag>
 std::string to_string(const Id128<Tag>& id) {
   return id_to_hex(id.bytes);
+}
+
+template <class Tag>
+IdText id_text(const Id128<Tag>& id) {
+  return IdText(id.bytes);
 }
 
 template <class Id>

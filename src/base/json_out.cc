@@ -2,10 +2,19 @@
 
 #include <fmt/format.h>
 
+#include <array>
+#include <charconv>
 #include <iterator>
 
 namespace satgate {
 namespace {
+
+constexpr std::array<bool, 256> kPlain = [] {
+  std::array<bool, 256> plain{};
+  for (size_t c = 0x20; c < 0x7f; ++c)
+    plain[c] = c != '"' && c != '\\';
+  return plain;
+}();
 
 // Length of the valid UTF-8 sequence at the front of `text`, or 0 (RFC 3629, table 3-7 of Unicode).
 size_t utf8_length(std::string_view text) {
@@ -27,6 +36,14 @@ size_t utf8_length(std::string_view text) {
     return 4;
   }
   return 0;
+}
+
+// How many bytes at the front stand for themselves: printable ASCII but for quote and backslash.
+size_t plain_length(std::string_view text) {
+  size_t n = 0;
+  while (n < text.size() && kPlain[static_cast<uint8_t>(text[n])])
+    ++n;
+  return n;
 }
 
 void append_escaped(std::string& out, char c) {
@@ -56,7 +73,11 @@ void append_escaped(std::string& out, char c) {
 
 void append_json_string(std::string& out, std::string_view text) {
   out += '"';
-  while (!text.empty()) {
+  while (true) {
+    const size_t plain = plain_length(text);
+    out += text.substr(0, plain);
+    text.remove_prefix(plain);
+    if (text.empty()) break;
     const char c = text.front();
     if (c == '"' || c == '\\' || (static_cast<uint8_t>(c) < 0x20)) {
       append_escaped(out, c);
@@ -108,9 +129,9 @@ JsonOut& JsonOut::string(std::string_view text) {
 }
 
 JsonOut& JsonOut::integer(int64_t value) {
-  separate();
-  fmt::format_to(std::back_inserter(out_), "{}", value);
-  return *this;
+  char digits[24];
+  const auto end = std::to_chars(digits, digits + sizeof digits, value).ptr;
+  return raw({digits, static_cast<size_t>(end - digits)});
 }
 
 JsonOut& JsonOut::boolean(bool value) {
@@ -122,7 +143,15 @@ JsonOut& JsonOut::null() {
 }
 
 JsonOut& JsonOut::money(Money amount) {
-  return raw(format_credits(amount));
+  return raw(credits_text(amount));
+}
+
+JsonOut& JsonOut::time(Time at) {
+  separate();
+  out_ += '"';
+  append_rfc3339(out_, at, true);
+  out_ += '"';
+  return *this;
 }
 
 JsonOut& JsonOut::raw(std::string_view json) {

@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "base/money.h"
+#include "base/time.h"
 
 namespace satgate {
 
@@ -27,6 +28,7 @@ class JsonOut {
   JsonOut& boolean(bool value);
   JsonOut& null();
   JsonOut& money(Money amount);         // credits as a JSON number: 2, 0.001
+  JsonOut& time(Time at);               // RFC 3339 with milliseconds
   JsonOut& raw(std::string_view json);  // already JSON
 
  private:

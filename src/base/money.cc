@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <charconv>
+
 #include "base/text.h"
 
 namespace satgate {
@@ -81,31 +84,44 @@ Result<Money> parse_amount(std::string_view text, const Currency& currency) {
   return at_rate(value, rate, whole);
 }
 
-namespace {
-
-std::string format_nano(__int128 nano, int decimals_min) {
+AmountText::AmountText(__int128 nano, size_t decimals_min, std::string_view unit) {
   const bool negative = nano < 0;
   if (negative) nano = -nano;
-  const auto units = static_cast<uint64_t>(nano / kNanoPerCredit);
-  std::string fraction = fmt::format("{:09}", static_cast<int64_t>(nano % kNanoPerCredit));
-  while (fraction.size() > static_cast<size_t>(decimals_min) && fraction.back() == '0') {
-    fraction.pop_back();
-  }
-  return fmt::format("{}{}{}{}", negative ? "-" : "", units, fraction.empty() ? "" : ".", fraction);
+  char* out = text_.data();
+  if (negative) *out++ = '-';
+  // A converted amount may be beyond 64 bits of nano-dollars; its units are not.
+  out = std::to_chars(out, text_.end(), static_cast<uint64_t>(nano / kNanoPerCredit)).ptr;
+  std::array<char, 9> fraction{};
+  auto rest = static_cast<uint32_t>(nano % kNanoPerCredit);
+  for (size_t i = fraction.size(); i-- > 0; rest /= 10)
+    fraction[i] = static_cast<char>('0' + rest % 10);
+  size_t decimals = fraction.size();
+  while (decimals > decimals_min && fraction[decimals - 1] == '0')
+    --decimals;
+  if (decimals > 0) *out++ = '.';
+  out = std::copy_n(fraction.begin(), decimals, out);
+  out = std::copy(unit.begin(), unit.end(), out);
+  size_ = static_cast<size_t>(out - text_.data());
 }
 
-}  // namespace
+AmountText credits_text(Money amount) {
+  return {amount.nano(), 0, {}};
+}
 
 std::string format_credits(Money amount) {
-  return format_nano(amount.nano(), 0);
+  return std::string(credits_text(amount).view());
 }
 
-std::string format_usd(Money amount, const Currency& currency) {
+AmountText usd_text(Money amount, const Currency& currency) {
   __int128 nano_usd = amount.nano();
   if (currency.nano_per_usd != kNanoPerCredit) {
     nano_usd = nano_usd * kNanoPerCredit / currency.nano_per_usd;
   }
-  return format_nano(nano_usd, 2) + " USD";
+  return {nano_usd, 2, " USD"};
+}
+
+std::string format_usd(Money amount, const Currency& currency) {
+  return std::string(usd_text(amount, currency).view());
 }
 
 }  // namespace satgate

@@ -3,7 +3,9 @@
 // the spender (LAWS.md, "Words").
 #pragma once
 
+#include <array>
 #include <compare>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -77,11 +79,27 @@ struct Currency {
 // separators, an empty string, an unknown unit and amounts beyond int64.
 Result<Money> parse_amount(std::string_view text, const Currency& currency = {});
 
+// An amount as text, without an allocation.
+class AmountText {
+ public:
+  std::string_view view() const { return {text_.data(), size_}; }
+  operator std::string_view() const { return view(); }
+
+ private:
+  friend AmountText credits_text(Money amount);
+  friend AmountText usd_text(Money amount, const Currency& currency);
+  AmountText(__int128 nano, size_t decimals_min, std::string_view unit);
+  std::array<char, 64> text_;
+  size_t size_ = 0;
+};
+
 // Shortest decimal string in credits: 4.5 -> "4.5", 25 -> "25", one nano -> "0.000000001".
+AmountText credits_text(Money amount);
 std::string format_credits(Money amount);
 
 // Amount and unit as in response headers: "4.50 USD"; at least two decimals, as many as needed.
 // With usdPerCredit other than 1 the amount is converted, rounding toward less to spend.
+AmountText usd_text(Money amount, const Currency& currency = {});
 std::string format_usd(Money amount, const Currency& currency = {});
 
 }  // namespace satgate

@@ -1,7 +1,5 @@
 #include "base/time.h"
 
-#include <fmt/format.h>
-
 #include <chrono>
 #include <ctime>
 
@@ -85,19 +83,40 @@ Time SystemClock::now() const {
   return Time{ts.tv_sec * kNanoPerSecond + ts.tv_nsec};
 }
 
-std::string format_rfc3339(Time t, bool milliseconds) {
+namespace {
+
+// Writes `value` with leading zeros into `digits` characters.
+void put_number(char* out, int64_t value, size_t digits) {
+  for (size_t i = digits; i-- > 0; value /= 10)
+    out[i] = static_cast<char>('0' + value % 10);
+}
+
+}  // namespace
+
+void append_rfc3339(std::string& out, Time t, bool milliseconds) {
   const std::chrono::sys_seconds whole{std::chrono::seconds(t.unix_seconds())};
   const auto days = std::chrono::floor<std::chrono::days>(whole);
   const std::chrono::year_month_day date{days};
-  const std::chrono::hh_mm_ss clock{whole - days};
-  std::string out =
-      fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}", static_cast<int>(date.year()),
-                  static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
-                  clock.hours().count(), clock.minutes().count(), clock.seconds().count());
+  const int64_t second = (whole - days).count();
+  char text[] = "0000-00-00T00:00:00.000Z";
+  put_number(text, static_cast<int>(date.year()), 4);
+  put_number(text + 5, static_cast<unsigned>(date.month()), 2);
+  put_number(text + 8, static_cast<unsigned>(date.day()), 2);
+  put_number(text + 11, second / 3600, 2);
+  put_number(text + 14, second / 60 % 60, 2);
+  put_number(text + 17, second % 60, 2);
+  put_number(text + 20, (t.unix_ns - t.unix_seconds() * kNanoPerSecond) / 1'000'000, 3);
   if (milliseconds) {
-    out += fmt::format(".{:03}", (t.unix_ns - t.unix_seconds() * kNanoPerSecond) / 1'000'000);
+    out += text;
+  } else {
+    out.append(text, 19).append("Z");
   }
-  return out + "Z";
+}
+
+std::string format_rfc3339(Time t, bool milliseconds) {
+  std::string out;
+  append_rfc3339(out, t, milliseconds);
+  return out;
 }
 
 std::optional<Time> parse_time(std::string_view text) {

@@ -46,7 +46,8 @@ class ManualClock final : public Clock {
   Time now_;
 };
 
-// RFC 3339 in UTC: "2026-04-09T18:00:00Z", with milliseconds when asked.
+// RFC 3339 in UTC: "2026-04-09T18:00:00Z", with milliseconds when asked. Years 0000 to 9999.
+void append_rfc3339(std::string& out, Time t, bool milliseconds = false);
 std::string format_rfc3339(Time t, bool milliseconds = false);
 
 // RFC 3339 with Z or an offset, a bare date ("2026-06-30": the start of that day, UTC), or unix

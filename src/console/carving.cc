@@ -45,7 +45,7 @@ std::expected<TokenApi::Parent, ApiError> TokenApi::find_parent(token::Verifier&
 std::expected<void, ApiError> TokenApi::carve(const Parent& parent, const TokenRecord& child,
                                               Time now) {
   Path path;
-  std::vector<std::shared_ptr<const BudgetRecord>> keep;
+  flow::BudgetLine keep;
   if (!flow::add_token_accounts(path, parent.token, *parent.root, now) ||
       !flow::add_budget_accounts(path, *parent.root, gateway_.bank.directory(), keep)) {
     return std::unexpected(

@@ -59,6 +59,16 @@ struct AuditEvent {
   bool usage_missing = false;  // charged conservatively: the upstream did not say
   uint64_t clamped_output_tokens = 0;
   std::string_view detail;  // a sentence for a person
+
+  // As new, but with the memory of its lists.
+  void clear() {
+    AuditEvent fresh;
+    fresh.holders.swap(holders);
+    fresh.labels.swap(labels);
+    fresh.holders.clear();
+    fresh.labels.clear();
+    *this = std::move(fresh);
+  }
 };
 
 }  // namespace satgate

@@ -2,13 +2,12 @@
 // them or on none.
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string_view>
 
-#include "base/assert.h"
+#include "base/fixed_vector.h"
 #include "base/ids.h"
 #include "base/limits.h"
 #include "contract/spend_limits.h"
@@ -33,23 +32,22 @@ struct PathEntry {
   std::string_view label;  // for people: "token cursor-dev"; outlives the call
 };
 
-// Inline, so a call allocates nothing. `add` on a full path is refused by the caller beforehand:
-// token and budget depth are bounded by limits::path_accounts_max.
+// Inline, so a call allocates nothing. Token and budget depth are bounded by
+// limits::path_accounts_max.
 class Path {
  public:
   // False when the path is full; the call must then be refused (depth_exceeded).
   [[nodiscard]] bool add(const PathEntry& entry) {
-    if (size_ == entries_.size()) return false;
-    entries_[size_++] = entry;
+    if (entries_.full()) return false;
+    entries_.push_back(entry);
     return true;
   }
-  std::span<const PathEntry> entries() const { return {entries_.data(), size_}; }
-  size_t size() const { return size_; }
-  bool empty() const { return size_ == 0; }
+  std::span<const PathEntry> entries() const { return entries_.view(); }
+  size_t size() const { return entries_.size(); }
+  bool empty() const { return entries_.empty(); }
 
  private:
-  std::array<PathEntry, limits::path_accounts_max> entries_{};
-  size_t size_ = 0;
+  FixedVector<PathEntry, limits::path_accounts_max> entries_;
 };
 
 }  // namespace satgate

@@ -22,6 +22,7 @@ struct LimitOverride {
 // A minted token: a root, or a child carved by `mint`. The credential itself is never stored.
 struct TokenRecord {
   TokenId id;
+  AccountId account;  // token_account(id); the directory fills it in
   std::string name;  // unique
   std::string key_id;
   Time created;
@@ -49,6 +50,7 @@ struct BudgetRecord {
   std::string parent;  // or empty
   SpendLimits limits;
   bool from_config = false;  // declared under `budgets` in the config, which then owns its limits
+  AccountId account = {};    // budget_account(name); the directory fills it in
 };
 
 // Accounts of records and of config rules, by kind of name.

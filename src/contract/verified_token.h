@@ -1,6 +1,7 @@
 // VerifiedToken: the passport a token earns in room token/. Nothing else can make one.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -71,6 +72,8 @@ struct TokenChain {
   std::vector<AccountId> points;
   std::vector<std::string> holders;  // in signed order
   std::string leaf_label;            // the last holder, or empty
+  // The store has all points on record: set by flow/, which would ask at every call otherwise.
+  mutable std::atomic<bool> is_noted = false;
 };
 
 class VerifiedToken {

@@ -4,7 +4,7 @@ namespace satgate::flow {
 
 bool add_token_accounts(Path& path, const VerifiedToken& token, const TokenRecord& record,
                         Time now) {
-  const PathEntry root{token_account(record.id), AccountKind::token, effective_limits(record, now),
+  const PathEntry root{record.account, AccountKind::token, effective_limits(record, now),
                        record.name};
   if (!path.add(root)) return false;
   for (const LineageAccount& account : token.chain().accounts) {
@@ -15,14 +15,13 @@ bool add_token_accounts(Path& path, const VerifiedToken& token, const TokenRecor
 }
 
 bool add_budget_accounts(Path& path, const TokenRecord& record, const store::Directory& directory,
-                         std::vector<std::shared_ptr<const BudgetRecord>>& keep) {
+                         BudgetLine& keep) {
   std::string_view name = record.budget;
   while (!name.empty()) {
     auto budget = directory.budget(name);
-    if (!budget) return false;
-    keep.push_back(std::move(budget));
-    const BudgetRecord& up = *keep.back();
-    if (!path.add({budget_account(up.name), AccountKind::budget, up.limits, up.name})) return false;
+    if (!budget || keep.full()) return false;
+    const BudgetRecord& up = *keep.push_back(std::move(budget));
+    if (!path.add({up.account, AccountKind::budget, up.limits, up.name})) return false;
     name = up.parent;
   }
   return true;

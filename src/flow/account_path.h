@@ -3,8 +3,9 @@
 #pragma once
 
 #include <memory>
-#include <vector>
 
+#include "base/fixed_vector.h"
+#include "base/limits.h"
 #include "contract/path.h"
 #include "contract/records.h"
 #include "contract/verified_token.h"
@@ -16,10 +17,13 @@ namespace satgate::flow {
 [[nodiscard]] bool add_token_accounts(Path& path, const VerifiedToken& token,
                                       const TokenRecord& record, Time now);
 
+// The budgets on the way up, kept alive.
+using BudgetLine =
+    FixedVector<std::shared_ptr<const BudgetRecord>, limits::path_accounts_max>;
+
 // False: the path is full, or a budget on the way up is not declared (any more), so that its cap is
 // unknown. `keep` holds the records that the path's labels point into.
 [[nodiscard]] bool add_budget_accounts(Path& path, const TokenRecord& record,
-                                       const store::Directory& directory,
-                                       std::vector<std::shared_ptr<const BudgetRecord>>& keep);
+                                       const store::Directory& directory, BudgetLine& keep);
 
 }  // namespace satgate::flow

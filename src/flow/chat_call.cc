@@ -78,7 +78,8 @@ net::Task<Outcome> ChatCall::forward(const Passing& passing) {
   upstream_call_ = std::make_unique<net::ClientExchange>(worker_.pool, upstream.identity,
                                                          client_options(settings_));
   const net::CancelWhenGone guard(http_, *upstream_call_);
-  const std::string target = upstream_target(upstream, route_, call_);
+  std::string target;
+  upstream_target(target, upstream, route_, call_);
   write_upstream_head(*upstream_call_, http_.request(), upstream, target, {.plain_text = true});
   auto sent = co_await upstream_call_->send(forwarded_);
   if (!sent) co_return failed(std::move(sent.error()));

@@ -29,11 +29,10 @@ Credential HttpCall::credential() const {
 net::Task<Outcome> HttpCall::forward(const Passing& passing) {
   passing_ = passing;
   const Upstream& upstream = settings_.upstreams[route_.upstream];
-  upstream_call_ = std::make_unique<net::ClientExchange>(worker_.pool, upstream.identity,
-                                                         client_options(settings_));
+  upstream_call_.emplace(worker_.pool, upstream.identity, client_options(settings_));
   const net::CancelWhenGone guard(http_, *upstream_call_);
-  const std::string target = upstream_target(upstream, route_, call_);
-  write_upstream_head(*upstream_call_, http_.request(), upstream, target, {});
+  upstream_target(worker_.target, upstream, route_, call_);
+  write_upstream_head(*upstream_call_, http_.request(), upstream, worker_.target, {});
   auto sent = co_await send_request(http_, *upstream_call_);
   if (!sent) co_return broken(std::move(sent.error()));
   auto head = co_await upstream_call_->read_head();

@@ -1,7 +1,6 @@
 // Any HTTP API: the flat price of an endpoint or route, bodies streamed both ways.
 #pragma once
 
-#include <memory>
 #include <optional>
 #include <string>
 
@@ -34,7 +33,7 @@ class HttpCall final : public Conversation {
   const Route& route_;
   const Call& call_;
   Passing passing_;
-  std::unique_ptr<net::ClientExchange> upstream_call_;
+  std::optional<net::ClientExchange> upstream_call_;
   const wire::ResponseHead* head_ = nullptr;
   std::string_view body_;  // held back: the whole answer, or its last piece
 };

@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include "flow/account_path.h"
 #include "flow/refusal_text.h"
 #include "token/verifier.h"
 
@@ -72,7 +71,10 @@ void Passage::identify() {
   }
   token_.emplace(std::move(*verified));
   const auto token_revoked = [&](const TokenId&) { return record_->revoked; };
-  const auto point_revoked = [&](const AccountId& point) { return directory.is_revoked(point); };
+  const bool any = directory.has_revocations();
+  const auto point_revoked = [&](const AccountId& point) {
+    return any && directory.is_revoked(point);
+  };
   if (auto refusal = token::judge_revocation(*token_, token_revoked, point_revoked)) {
     return deny(*refusal, refusal_text(*refusal, call_));
   }
@@ -100,7 +102,9 @@ void Passage::price() {
 
 void Passage::note_lineage() {
   const TokenChain& chain = token_->chain();
+  if (chain.is_noted.load(std::memory_order_relaxed)) return;
   store::Directory& directory = worker_.gateway.bank.directory();
+  bool all_noted = true;
   std::string_view holder;
   for (size_t i = 0; i < chain.caveats.size() && i + 1 < chain.points.size(); ++i) {
     const Caveat& caveat = chain.caveats[i];
@@ -109,8 +113,11 @@ void Passage::note_lineage() {
     if (directory.knows_point(chain.points[i + 1])) continue;
     const store::SeenPoint point{chain.points[i + 1], chain.points[i], chain.token,
                                  std::string(holder), caveat.text,     call_.at};
-    if (!directory.note_point(point)) continue;
-    AuditEvent seen = event();
+    if (!directory.note_point(point)) {
+      all_noted = all_noted && directory.knows_point(point.point);
+      continue;
+    }
+    AuditEvent& seen = event();
     seen.kind = EventKind::attenuate;
     seen.call.reset();
     seen.decision.reset();
@@ -121,6 +128,7 @@ void Passage::note_lineage() {
       return deny_unavailable(written.error().reason);
     }
   }
+  if (all_noted) chain.is_noted.store(true, std::memory_order_relaxed);
 }
 
 void Passage::trace() {
@@ -134,7 +142,7 @@ void Passage::trace() {
 }
 
 void Passage::record_refusal() {
-  AuditEvent written = event();
+  AuditEvent& written = event();
   written.decision = Decision::deny;
   written.http_status = http_status(denial_->refusal);
   worker_.gateway.metrics.count(Decision::deny);

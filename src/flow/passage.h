@@ -14,6 +14,7 @@
 #include "contract/records.h"
 #include "contract/reservation.h"
 #include "contract/verified_token.h"
+#include "flow/account_path.h"
 #include "flow/conversation.h"
 #include "flow/worker.h"
 
@@ -60,7 +61,7 @@ class Passage {
 
   void settle_held();
   void settle_unheld();
-  AuditEvent event();
+  AuditEvent& event();
   std::optional<Money> cost_of_outcome() const;
   void count_outcome();
 
@@ -73,7 +74,7 @@ class Passage {
   std::optional<Denial> denial_;
   std::optional<VerifiedToken> token_;
   std::shared_ptr<const TokenRecord> record_;
-  std::vector<std::shared_ptr<const BudgetRecord>> budgets_;
+  BudgetLine budgets_;
   std::optional<Quote> quote_;
   Path path_;
   std::optional<Reservation> reservation_;

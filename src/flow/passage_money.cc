@@ -147,8 +147,9 @@ std::optional<Money> Passage::cost_of_outcome() const {
   return quote_->worst();
 }
 
-AuditEvent Passage::event() {
-  AuditEvent e;
+AuditEvent& Passage::event() {
+  AuditEvent& e = worker_.event;
+  e.clear();
   e.time = call_.at;
   e.subject = token_name();
   if (record_) {
@@ -160,8 +161,9 @@ AuditEvent Passage::event() {
   if (token_) {
     for (const std::string& holder : token_->chain().holders)
       e.holders.push_back(holder);
-    for (const auto& [name, value] : token::labels(*token_))
+    token::each_label(*token_, [&e](std::string_view name, std::string_view value) {
       e.labels.push_back({name, value});
+    });
   }
   for (const auto& [name, value] : settings_->labels) {
     const bool set = std::ranges::any_of(e.labels, [&](const Label& l) { return l.name == name; });
@@ -176,7 +178,7 @@ AuditEvent Passage::event() {
 
 void Passage::settle_held() {
   store::Bank& bank = worker_.gateway.bank;
-  AuditEvent written = event();
+  AuditEvent& written = event();
   written.decision = Decision::allow;
   written.usage = outcome_.usage;
   written.usage_missing = outcome_.usage_missing;
@@ -200,7 +202,7 @@ void Passage::settle_held() {
 
 // Observe, for a call that would have been refused: nothing is held, the cost is recorded.
 void Passage::settle_unheld() {
-  AuditEvent written = event();
+  AuditEvent& written = event();
   written.decision = Decision::would_deny;
   written.usage = outcome_.usage;
   written.usage_missing = outcome_.usage_missing;

@@ -5,19 +5,19 @@
 
 namespace satgate::flow {
 
-std::string upstream_target(const Upstream& upstream, const Route& route, const Call& call) {
+void upstream_target(std::string& target, const Upstream& upstream, const Route& route,
+                     const Call& call) {
   std::string_view path = call.endpoint;
   if (!route.strip_prefix.empty() && path.starts_with(route.strip_prefix)) {
     path.remove_prefix(route.strip_prefix.size());
   }
-  std::string target = upstream.base_path;
+  target = upstream.base_path;
   if (!path.starts_with('/')) target += '/';
   target += path;
   if (!call.query.empty()) {
     target += '?';
     target += call.query;
   }
-  return target;
 }
 
 void write_upstream_head(net::ClientExchange& upstream_call, const wire::RequestHead& from,

@@ -14,8 +14,9 @@
 
 namespace satgate::flow {
 
-// The path and query for the upstream: base path + endpoint without the route's prefix.
-std::string upstream_target(const Upstream& upstream, const Route& route, const Call& call);
+// Writes the path and query for the upstream: base path + endpoint without the route's prefix.
+void upstream_target(std::string& target, const Upstream& upstream, const Route& route,
+                     const Call& call);
 
 struct RelayOptions {
   bool plain_text = false;  // ask for no content coding, because the answer must be read

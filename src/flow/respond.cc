@@ -45,14 +45,14 @@ int denial_status(const Denial& denial, Protocol protocol, const Settings& setti
 
 void write_call_fields(wire::HeadWriter& head, const Call& call, const Passing& passing,
                        const Settled& settled, const Currency& currency) {
-  head.field("x-request-id", to_string(call.id));
+  head.field("x-request-id", id_text(call.id));
   head.field("x-satgate-decision", to_string(passing.decision));
   if (passing.would_deny) head.field("x-satgate-would-deny", code(*passing.would_deny));
   if (passing.clamped) head.field("x-satgate-clamped-max-tokens", *passing.output_tokens);
   const std::optional<Money> cost = settled.cost ? settled.cost : passing.price;
-  if (cost) head.field("x-cost-per-call", format_usd(*cost, currency));
+  if (cost) head.field("x-cost-per-call", usd_text(*cost, currency));
   const std::optional<Money> remaining = settled.cost ? settled.remaining : passing.remaining;
-  if (remaining) head.field("x-budget-remaining", format_usd(*remaining, currency));
+  if (remaining) head.field("x-budget-remaining", usd_text(*remaining, currency));
 }
 
 net::Task<> respond_denial(net::ServerExchange& http, const Call& call, const Denial& denial,
@@ -65,12 +65,12 @@ net::Task<> respond_denial(net::ServerExchange& http, const Call& call, const De
     head.field("retry-after", static_cast<uint64_t>(*denial.retry_after_seconds));
   }
   if (status == 401) head.field("www-authenticate", "Bearer realm=\"SatGate\"");
-  head.field("x-request-id", to_string(call.id)).field("x-satgate-decision", "deny");
+  head.field("x-request-id", id_text(call.id)).field("x-satgate-decision", "deny");
   if (denial.required) {
-    head.field("x-cost-per-call", format_usd(*denial.required, settings.currency));
+    head.field("x-cost-per-call", usd_text(*denial.required, settings.currency));
   }
   if (denial.remaining) {
-    head.field("x-budget-remaining", format_usd(*denial.remaining, settings.currency));
+    head.field("x-budget-remaining", usd_text(*denial.remaining, settings.currency));
   }
   const std::string body = denial_body(call, denial);
   (void)co_await http.send(body);
@@ -91,7 +91,7 @@ net::Task<> respond_fault(net::ServerExchange& http, const Call& call, const Fau
   const std::string body =
       error_body(call.protocol, call.id, fault.http_status, code, fault.message);
   wire::HeadWriter& head = http.response(fault.http_status);
-  head.field("content-type", "application/json").field("x-request-id", to_string(call.id));
+  head.field("content-type", "application/json").field("x-request-id", id_text(call.id));
   // The call may have been charged: an SDK must not repeat it by itself.
   if (fault.sent_upstream || fault.http_status == 503) head.field("x-should-retry", "false");
   (void)co_await http.send(body);
@@ -102,7 +102,7 @@ net::Task<> respond_error(net::ServerExchange& http, Protocol protocol, const Re
   const std::string body = error_body(protocol, id, status, code, message);
   http.response(status)
       .field("content-type", "application/json")
-      .field("x-request-id", to_string(id))
+      .field("x-request-id", id_text(id))
       .field("x-should-retry", "false");
   (void)co_await http.send(body);
 }

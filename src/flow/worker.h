@@ -23,6 +23,9 @@ class Worker {
   net::UpstreamPool pool;
   token::Verifier verifier;
   Recorder recorder;
+  // Reused from call to call, between two points where a call may wait, so that it allocates nothing.
+  AuditEvent event;
+  std::string target;
 
   // The settings now in force; hold the pointer for as long as views into them are used.
   const std::shared_ptr<const Settings>& settings();

@@ -56,9 +56,7 @@ std::expected<Reservation, ReserveError> Ledger::reserve(const Path& path, Money
   const std::lock_guard lock(impl_->mutex);
   Stakes stakes(path, impl_->accounts);
   if (const auto misfit = find_misfit(stakes, worst, indexes)) return std::unexpected(*misfit);
-  if (const auto shortage = find_shortage(stakes, worst); shortage.size > 0) {
-    return std::unexpected(shortage);
-  }
+  if (const auto shortage = find_shortage(stakes, worst)) return std::unexpected(*shortage);
   // What may run out of memory comes first; an account without any use says nothing.
   for (Stake& stake : stakes.list()) {
     if (stake.account == nullptr) stake.account = &impl_->accounts.open(stake.id, stake.kind);
@@ -71,7 +69,7 @@ std::expected<Reservation, ReserveError> Ledger::reserve(const Path& path, Money
   record.at = now;
   record.amount = worst;
   write_record(stakes, indexes, record);
-  impl_->holds.at(slot).stakes.assign(stakes.list());
+  impl_->holds.at(slot).stakes = stakes;
   impl_->place(slot, record);
   Stakes& held = impl_->holds.at(slot).stakes;
   held.cover();

@@ -95,7 +95,7 @@ Stakes::Stakes(const Path& path, AccountTable& accounts) {
         same->limits[w] = min(same->limits[w], entry.limits[w]);
       continue;
     }
-    Stake& stake = list_[size_++];
+    Stake& stake = list_.push_back({});
     stake.id = entry.account;
     stake.account = accounts.find(entry.account);
     stake.limits = entry.limits;
@@ -105,14 +105,8 @@ Stakes::Stakes(const Path& path, AccountTable& accounts) {
   cover();
 }
 
-void Stakes::assign(std::span<const Stake> stakes) {
-  std::ranges::copy(stakes, list_.begin());
-  size_ = stakes.size();
-}
-
 void Stakes::add(const AccountId& id, Account& account, AccountKind kind) {
-  Stake& stake = list_[size_++];
-  stake = Stake{};
+  Stake& stake = list_.push_back({});
   stake.id = id;
   stake.account = &account;
   stake.kind = kind;
@@ -161,14 +155,15 @@ std::optional<Misfit> find_carve_misfit(const Stakes& stakes, Money amount) {
   return judge.verdict();
 }
 
-LeaseShortage find_shortage(const Stakes& stakes, Money amount) {
-  LeaseShortage shortage;
+std::optional<LeaseShortage> find_shortage(const Stakes& stakes, Money amount) {
+  std::optional<LeaseShortage> shortage;
   for (const Stake& stake : stakes.list()) {
     if (stake.is_rate() || !stake.limits.any()) continue;
     const Account& account = stake.balance();
     const Money needed = account.spent + account.held + amount;
     if (needed <= account.ceiling) continue;
-    LeaseShortage::Need& need = shortage.needs[shortage.size++];
+    if (!shortage) shortage.emplace();
+    LeaseShortage::Need& need = shortage->needs[shortage->size++];
     need.account = stake.id;
     need.kind = stake.kind;
     need.ceiling_min = needed;

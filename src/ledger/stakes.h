@@ -1,12 +1,12 @@
 // The accounts of one path with what the call asks of each: the common view of checks and holds.
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <span>
 
+#include "base/fixed_vector.h"
 #include "base/limits.h"
 #include "contract/path.h"
 #include "ledger/account_table.h"
@@ -35,18 +35,16 @@ class Stakes {
   // Each account once; one that stands on the path twice has the tighter of both limits.
   Stakes(const Path& path, AccountTable& accounts);
 
-  std::span<Stake> list() { return {list_.data(), size_}; }
-  std::span<const Stake> list() const { return {list_.data(), size_}; }
-  void assign(std::span<const Stake> stakes);
-  void clear() { size_ = 0; }
+  std::span<Stake> list() { return list_.view(); }
+  std::span<const Stake> list() const { return list_.view(); }
+  void clear() { list_.clear(); }
   void add(const AccountId& id, Account& account, AccountKind kind);
 
   // Looks up again what open carves have set aside for this path.
   void cover();
 
  private:
-  std::array<Stake, limits::path_accounts_max> list_{};
-  size_t size_ = 0;
+  FixedVector<Stake, limits::path_accounts_max> list_;
 };
 
 // Why `amount` does not fit, in the order of ledger.h; nothing if it does.
@@ -56,8 +54,8 @@ std::optional<Misfit> find_misfit(const Stakes& stakes, Money amount, const Wind
 // charged.
 std::optional<Misfit> find_carve_misfit(const Stakes& stakes, Money amount);
 
-// The accounts whose ceiling is too low for `amount`.
-LeaseShortage find_shortage(const Stakes& stakes, Money amount);
+// The accounts whose ceiling is too low for `amount`; nothing when there is none.
+std::optional<LeaseShortage> find_shortage(const Stakes& stakes, Money amount);
 
 // The least that a limit of a money account leaves; Money::max() without limits.
 Money tightest(const Stakes& stakes, const WindowIndexes& now);

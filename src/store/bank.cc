@@ -128,15 +128,15 @@ std::expected<Receipt, Unavailable> Bank::Impl::end(AuditEvent& event, const Fin
     encode_end(head, record);
     lines[0] = {RecordType::end, head, &event, record.cost};
   }
-  AuditEvent overrun;
+  std::optional<AuditEvent> overrun;
   if (receipt.overrun()) {
-    overrun = event;
-    overrun.kind = EventKind::overrun;
-    overrun.cost.reset();  // it is the call's
-    overrun.detail =
+    overrun.emplace(event);
+    overrun->kind = EventKind::overrun;
+    overrun->cost.reset();  // it is the call's
+    overrun->detail =
         "the upstream reported more than was reserved; the account is blocked until a person "
         "clears it";
-    lines[count++] = {RecordType::event, {}, &overrun, {}};
+    lines[count++] = {RecordType::event, {}, &*overrun, {}};
   }
   const bool queued = queue(std::span(lines).first(count));
   lock.unlock();

@@ -36,6 +36,8 @@ class Directory {
   virtual std::vector<std::shared_ptr<const BudgetRecord>> budgets() const = 0;
   // Whether the token or any of these points (root first) was revoked.
   virtual bool is_revoked(const AccountId& point) const = 0;
+  // Whether any point was ever revoked: if not, nobody need ask.
+  virtual bool has_revocations() const = 0;
 
   // Fails when the name is taken; the message says by what.
   virtual Result<void> add_token(TokenRecord record) = 0;

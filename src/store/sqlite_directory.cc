@@ -57,12 +57,12 @@ Result<void> SqliteDirectory::load() {
   }));
   TRY(each("SELECT record FROM budgets", [this](const Statement& row) -> Result<void> {
     TRY_ASSIGN(BudgetRecord record, budget_from_json(row.text(0)));
-    const std::string name = record.name;
-    budgets_[name] = std::make_shared<const BudgetRecord>(std::move(record));
+    publish(std::move(record));
     return {};
   }));
   TRY(each("SELECT point FROM revoked_points", [this](const Statement& row) -> Result<void> {
     revoked_.insert(id_of<AccountId>(row.text(0)));
+    has_revocations_ = true;
     return {};
   }));
   return each("SELECT point FROM seen_points", [this](const Statement& row) -> Result<void> {
@@ -118,6 +118,7 @@ Result<void> SqliteDirectory::store(const TokenRecord& record, std::string_view 
 }
 
 void SqliteDirectory::publish(TokenRecord record) {
+  record.account = token_account(record.id);
   const auto shared = std::make_shared<const TokenRecord>(std::move(record));
   const std::unique_lock lock(mutex_);
   auto& slot = tokens_[shared->id];
@@ -181,10 +182,15 @@ Result<void> SqliteDirectory::put_budget(BudgetRecord record) {
                shared_.database.prepare("REPLACE INTO budgets (name, record) VALUES (?, ?)"));
     TRY(statement.bind(1, record.name).bind(2, json).run());
   }
-  const std::unique_lock lock(mutex_);
-  const std::string name = record.name;
-  budgets_[name] = std::make_shared<const BudgetRecord>(std::move(record));
+  publish(std::move(record));
   return {};
+}
+
+void SqliteDirectory::publish(BudgetRecord record) {
+  record.account = budget_account(record.name);
+  auto shared = std::make_shared<const BudgetRecord>(std::move(record));
+  const std::unique_lock lock(mutex_);
+  budgets_[shared->name] = std::move(shared);
 }
 
 Result<void> SqliteDirectory::revoke_point(const AccountId& point) {
@@ -197,6 +203,7 @@ Result<void> SqliteDirectory::revoke_point(const AccountId& point) {
   }
   const std::unique_lock lock(mutex_);
   revoked_.insert(point);
+  has_revocations_ = true;
   return {};
 }
 

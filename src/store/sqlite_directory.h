@@ -2,6 +2,7 @@
 // and only then change what readers see.
 #pragma once
 
+#include <atomic>
 #include <deque>
 #include <map>
 #include <memory>
@@ -29,6 +30,7 @@ class SqliteDirectory final : public Directory {
   std::shared_ptr<const BudgetRecord> budget(std::string_view name) const override;
   std::vector<std::shared_ptr<const BudgetRecord>> budgets() const override;
   bool is_revoked(const AccountId& point) const override;
+  bool has_revocations() const override { return has_revocations_.load(std::memory_order_acquire); }
   Result<void> add_token(TokenRecord record) override;
   Result<void> update_token(TokenRecord record) override;
   Result<void> put_budget(BudgetRecord record) override;
@@ -45,6 +47,7 @@ class SqliteDirectory final : public Directory {
   Result<void> load();
   Result<void> store(const TokenRecord& record, std::string_view sql);
   void publish(TokenRecord record);
+  void publish(BudgetRecord record);
   Result<void> check_parents(const BudgetRecord& record) const;
 
   SharedDatabase& shared_;
@@ -55,6 +58,7 @@ class SqliteDirectory final : public Directory {
   std::map<std::string, TokenId, std::less<>> names_;
   std::map<std::string, std::shared_ptr<const BudgetRecord>, std::less<>> budgets_;
   std::unordered_set<AccountId, ledger::SeededHash> revoked_;
+  std::atomic<bool> has_revocations_ = false;  // set with the first one
   mutable std::shared_mutex points_mutex_;
   // Lineage points can be ground offline, so their hash is seeded.
   std::unordered_set<AccountId, ledger::SeededHash> known_points_;

@@ -188,14 +188,4 @@ std::optional<std::string_view> label(const VerifiedToken& token, std::string_vi
   return std::nullopt;
 }
 
-std::vector<std::pair<std::string_view, std::string_view>> labels(const VerifiedToken& token) {
-  std::vector<std::pair<std::string_view, std::string_view>> out;
-  for (const Caveat& caveat : token.chain().caveats) {
-    if (caveat.key != CaveatKey::label) continue;
-    const auto same = [&](const auto& seen) { return seen.first == caveat.name; };
-    if (std::ranges::none_of(out, same)) out.emplace_back(caveat.name, caveat.items.front());
-  }
-  return out;
-}
-
 }  // namespace satgate::token

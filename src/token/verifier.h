@@ -122,6 +122,14 @@ std::optional<Money> call_max(const VerifiedToken& token);
 
 // Labels for reports. The first value of a name wins: a child cannot relabel what its ancestor set.
 std::optional<std::string_view> label(const VerifiedToken& token, std::string_view name);
-std::vector<std::pair<std::string_view, std::string_view>> labels(const VerifiedToken& token);
+// Calls `use(name, value)` for each label caveat. Whoever keeps them lets the first of a name win.
+template <class Use>
+void each_label(const VerifiedToken& token, const Use& use) {
+  for (const Caveat& caveat : token.chain().caveats) {
+    if (caveat.key == CaveatKey::label) {
+      use(std::string_view(caveat.name), std::string_view(caveat.items.front()));
+    }
+  }
+}
 
 }  // namespace satgate::token

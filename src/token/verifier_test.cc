@@ -251,7 +251,10 @@ TEST(Lineage, HoldersAndLabels) {
   EXPECT_EQ(token.chain().leaf_label, "b");
   EXPECT_EQ(label(token, "team"), "ml");
   EXPECT_EQ(label(token, "none"), std::nullopt);
-  EXPECT_THAT(labels(token), ElementsAre(std::pair("team", "ml"), std::pair("job", "x")));
+  std::vector<std::pair<std::string_view, std::string_view>> all;
+  each_label(token, [&all](auto name, auto value) { all.emplace_back(name, value); });
+  EXPECT_THAT(all, ElementsAre(std::pair("team", "ml"), std::pair("team", "evil"),
+                               std::pair("job", "x")));
 }
 
 struct DepthCase {
