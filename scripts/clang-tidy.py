@@ -2,7 +2,7 @@
 """Runs clang-tidy over the program's sources and remembers what passed.
 
 A source is checked again when it, a project header it reaches, its compile command or .clang-tidy
-changes. Unit tests and benchmarks are left to the compiler's warnings: they are most of the time
+changes, in whichever clone: what passed is remembered in the user's cache folder. Unit tests and benchmarks are left to the compiler's warnings: they are most of the time
 and none of the product.
 
     scripts/clang-tidy.py [FILE...]        needs build/check (scripts/build check)
@@ -14,11 +14,13 @@ import os
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build/check"
-STAMPS = ROOT / "build/clang-tidy"
+STAMPS = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "satgate-clang-tidy"
+STAMP_DAYS = 30
 INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.M)
 SKIP = re.compile(r"_(test|bench|fuzz)\.cc$")
 
@@ -35,9 +37,10 @@ def reached(path, seen):
 
 
 def fingerprint(path, command):
-    digest = hashlib.sha256((ROOT / ".clang-tidy").read_bytes() + command.encode())
+    digest = hashlib.sha256((ROOT / ".clang-tidy").read_bytes())
+    digest.update(command.replace(str(ROOT), "").encode())
     for file in sorted(reached(path, set())):
-        digest.update(file.read_bytes())
+        digest.update(str(file.relative_to(ROOT)).encode() + file.read_bytes())
     return digest.hexdigest()
 
 
@@ -49,6 +52,13 @@ def check(path):
     lines = [line for line in (result.stdout + result.stderr).splitlines()
              if not noise.match(line)]
     return result.returncode, "\n".join(lines)
+
+
+def forget_old_stamps():
+    old = time.time() - STAMP_DAYS * 86400
+    for stamp in STAMPS.iterdir():
+        if stamp.stat().st_mtime < old:
+            stamp.unlink(missing_ok=True)
 
 
 def main():
@@ -65,21 +75,23 @@ def main():
 
     todo = []
     for path in files:
-        stamp = STAMPS / str(path.relative_to(ROOT)).replace("/", "-")
-        print_of_file = fingerprint(path, commands.get(path, ""))
-        if not stamp.exists() or stamp.read_text() != print_of_file:
-            todo.append((path, stamp, print_of_file))
+        stamp = STAMPS / fingerprint(path, commands.get(path, ""))
+        if stamp.exists():
+            stamp.touch()
+        else:
+            todo.append((path, stamp))
 
     failed = 0
     jobs = int(os.environ.get("JOBS", os.cpu_count() or 2))
     with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
         results = pool.map(lambda item: check(item[0]), todo)
-        for (path, stamp, print_of_file), (status, output) in zip(todo, results):
+        for (path, stamp), (status, output) in zip(todo, results):
             if status == 0:
-                stamp.write_text(print_of_file)
+                stamp.touch()
             else:
                 failed += 1
                 print(f"{path.relative_to(ROOT)}:\n{output}")
+    forget_old_stamps()
     print(f"note: {len(files)} files, {len(todo)} looked at, {failed} with findings")
     return 1 if failed or not files else 0
 

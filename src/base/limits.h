@@ -34,7 +34,7 @@ inline constexpr size_t upstream_idle_max = 256;  // pooled connections per iden
 inline constexpr size_t journal_record_bytes_max = 64 * 1024;
 inline constexpr size_t journal_segment_bytes = 64 * 1024 * 1024;
 inline constexpr size_t journal_batch_bytes = 1024 * 1024;  // queued at most before it is written
-inline constexpr int64_t journal_sync_ms_max = 5;  // default durability
+inline constexpr int64_t journal_sync_ms_max = 5;           // default durability
 
 static_assert(target_bytes_max < head_bytes_max);
 static_assert(caveat_bytes_max < token_bytes_max);

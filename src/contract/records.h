@@ -23,7 +23,7 @@ struct LimitOverride {
 struct TokenRecord {
   TokenId id;
   AccountId account;  // token_account(id); the directory fills it in
-  std::string name;  // unique
+  std::string name;   // unique
   std::string key_id;
   Time created;
   std::optional<Time> expires;  // for lists; the caveat in the token is what is enforced

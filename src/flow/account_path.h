@@ -18,8 +18,7 @@ namespace satgate::flow {
                                       const TokenRecord& record, Time now);
 
 // The budgets on the way up, kept alive.
-using BudgetLine =
-    FixedVector<std::shared_ptr<const BudgetRecord>, limits::path_accounts_max>;
+using BudgetLine = FixedVector<std::shared_ptr<const BudgetRecord>, limits::path_accounts_max>;
 
 // False: the path is full, or a budget on the way up is not declared (any more), so that its cap is
 // unknown. `keep` holds the records that the path's labels point into.

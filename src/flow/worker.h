@@ -23,7 +23,8 @@ class Worker {
   net::UpstreamPool pool;
   token::Verifier verifier;
   Recorder recorder;
-  // Reused from call to call, between two points where a call may wait, so that it allocates nothing.
+  // Reused from call to call, between two points where a call may wait, so that it allocates
+  // nothing.
   AuditEvent event;
   std::string target;
 

@@ -23,7 +23,7 @@ struct Ledger::Impl {
     AccountId id;
     Account* account;
   };
-  std::vector<Changed> changed;  // since the last take_changes()
+  std::vector<Changed> changed;                     // since the last take_changes()
   std::unordered_map<uint64_t, uint32_t> replayed;  // id to slot, during recovery alone
 
   // So that a hold does not run out of memory half-way.

@@ -18,9 +18,8 @@ namespace {
 // Up to which record nothing can match, by the index the gateway keeps.
 Result<uint64_t> records_to_skip(const std::filesystem::path& database, const EventFilter& filter) {
   TRY_ASSIGN(auto connection, store::sqlite::Database::open_read_only(database));
-  TRY_ASSIGN(auto row,
-             connection.prepare("SELECT coalesce(max(record), 0) FROM journal_index "
-                                "WHERE event <= ? OR latest < ?"));
+  TRY_ASSIGN(auto row, connection.prepare("SELECT coalesce(max(record), 0) FROM journal_index "
+                                          "WHERE event <= ? OR latest < ?"));
   row.bind(1, static_cast<int64_t>(std::min<uint64_t>(filter.after_seq, INT64_MAX)));
   row.bind(2, filter.since ? filter.since->unix_seconds() : INT64_MIN);
   TRY_ASSIGN(const bool found, row.step());

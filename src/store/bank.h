@@ -6,8 +6,8 @@
 //  - the journal: each hold is written before the call is forwarded and each end, with its audit
 //    event, before the answer is complete. `write` makes it safe against kill -9; a group
 //    `fdatasync` at most 5 ms behind makes it safe against power loss (`strict`: before going on).
-//    With `group_writes` holds and ends of many calls leave in one write: then a caller goes on only
-//    after flush(), or where the durability is strict once durable() has come to queued().
+//    With `group_writes` holds and ends of many calls leave in one write: then a caller goes on
+//    only after flush(), or where the durability is strict once durable() has come to queued().
 // A failed or uncertain write makes the bank refuse everything until it is opened again (Law 4.1).
 //
 // Thread-safe. Nothing on the call path touches SQLite: that is the keeper thread's work.

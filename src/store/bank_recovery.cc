@@ -74,8 +74,8 @@ Result<void> Bank::Impl::recover(const BankHooks& hooks) {
   TRY_ASSIGN(directory, SqliteDirectory::open(shared));
   Keeper::Parts parts{&ledger, journal.get(), &shared, directory.get(), &key, &clock, {}};
   parts.take_page = [this](Page& page) { take_page(page); };
-  keeper = std::make_unique<Keeper>(std::move(parts), run.projected_seq, signed_seq,
-                                    hooks.keeper_ms);
+  keeper =
+      std::make_unique<Keeper>(std::move(parts), run.projected_seq, signed_seq, hooks.keeper_ms);
   return {};
 }
 
@@ -101,8 +101,8 @@ Result<JournalReader> Bank::Impl::replay_journal(const Run& run) {
     if (!record.carries_event()) continue;
     ++report.events_replayed;
     if (auto added = rollups_.add(record.event_json(), charged(record)); !added) {
-      return fail(fmt::format("the journal is damaged: {}: {}", reader.place(),
-                              added.error().message));
+      return fail(
+          fmt::format("the journal is damaged: {}: {}", reader.place(), added.error().message));
     }
   }
   report.bytes_dropped = reader.torn_bytes();

@@ -171,8 +171,14 @@ TEST_F(BankTest, KilledWhileCallsAreUnderWayChargesThemInFullAndLosesNothing) {
   EXPECT_EQ(revived->balance(kToken, kStart).held, Money());
   EXPECT_EQ(revived->recovery().holds_charged, 1U);
   EXPECT_EQ(revived->recovery().leases_written_off, 0U);  // the machine ran on
-  EXPECT_EQ(query(*revived, "SELECT coalesce(sum(events), 0) FROM spend JOIN spend_keys ON id = key WHERE kind = 'call'"), 5);
-  EXPECT_EQ(query(*revived, "SELECT coalesce(sum(events), 0) FROM spend JOIN spend_keys ON id = key WHERE kind = 'recovery'"), 1);
+  EXPECT_EQ(query(*revived,
+                  "SELECT coalesce(sum(events), 0) FROM spend JOIN spend_keys ON id = key "
+                  "WHERE kind = 'call'"),
+            5);
+  EXPECT_EQ(query(*revived,
+                  "SELECT coalesce(sum(events), 0) FROM spend JOIN spend_keys ON id = key "
+                  "WHERE kind = 'recovery'"),
+            1);
   EXPECT_EQ(query(*revived, "SELECT coalesce(sum(spent), 0) FROM spend"), Money::credits(8).nano());
   revived.reset();
   EXPECT_EQ(must_open(copy)->balance(kToken, kStart).spent, Money::credits(8));
@@ -241,9 +247,10 @@ TEST_F(BankTest, APowerFailureThatTakesTheWholeJournalChargesTheLease) {
   EXPECT_GE(charged, Money::nano(1000));
   EXPECT_LE(charged, Money::credits(2)) << "a lease is a small part of the limit";
   EXPECT_EQ(revived->balance(kToken, kStart).window_spent[2], charged);
-  EXPECT_EQ(
-      query(*revived, "SELECT coalesce(sum(spent), 0) FROM spend JOIN spend_keys ON id = key WHERE kind = 'recovery'") >= charged.nano(),
-      true);
+  EXPECT_EQ(query(*revived,
+                  "SELECT coalesce(sum(spent), 0) FROM spend JOIN spend_keys ON id = key "
+                  "WHERE kind = 'recovery'") >= charged.nano(),
+            true);
 }
 
 TEST_F(BankTest, ACleanCloseReturnsTheLeasesAndSignsTheRecord) {
@@ -377,7 +384,10 @@ TEST_F(BankTest, ABlockedAccountStaysBlockedUntilAPersonClearsIt) {
     ASSERT_TRUE(receipt);
     EXPECT_TRUE(receipt->overrun());
     EXPECT_EQ(event.cost, Money::credits(1));
-    EXPECT_EQ(query(*bank, "SELECT coalesce(sum(events), 0) FROM spend JOIN spend_keys ON id = key WHERE kind = 'overrun'"), 1);
+    EXPECT_EQ(query(*bank,
+                    "SELECT coalesce(sum(events), 0) FROM spend JOIN spend_keys ON id = key "
+                    "WHERE kind = 'overrun'"),
+              1);
     EXPECT_EQ(query(*bank, "SELECT coalesce(sum(spent), 0) FROM spend"), Money::credits(1).nano());
   }
   {
@@ -407,7 +417,10 @@ TEST_F(BankTest, AHoldWithoutAnEndIsChargedOnceWhenItExpires) {
   ASSERT_TRUE(bank->settle(std::move(*held), Money::credits(1), event));  // too late
   EXPECT_EQ(bank->balance(kToken, clock_.now()).spent, Money::credits(3));
   EXPECT_EQ(query(*bank, "SELECT coalesce(sum(spent), 0) FROM spend"), Money::credits(3).nano());
-  EXPECT_EQ(query(*bank, "SELECT coalesce(sum(events), 0) FROM spend JOIN spend_keys ON id = key WHERE kind = 'expire'"), 1);
+  EXPECT_EQ(query(*bank,
+                  "SELECT coalesce(sum(events), 0) FROM spend JOIN spend_keys ON id = key "
+                  "WHERE kind = 'expire'"),
+            1);
   bank.reset();
   EXPECT_EQ(must_open(dir_)->balance(kToken, clock_.now()).spent, Money::credits(3));
 }

@@ -114,7 +114,7 @@ class Journal {
   bool hurry_ = false;  // somebody waits: do not collect for sync_ms
   bool stopping_ = false;
 
-  std::mutex io_;  // the file: one flush at a time
+  std::mutex io_;             // the file: one flush at a time
   std::shared_ptr<Fd> file_;  // shared: a sync may outlast a rotation
   uint32_t segment_ = 0;
   uint64_t offset_ = 0;

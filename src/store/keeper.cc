@@ -53,8 +53,8 @@ bool Keeper::flush() {
   std::unique_lock lock(mutex_);
   wanted_seq_ = std::max(wanted_seq_, target);
   work_.notify_all();
-  booked_.wait(
-      lock, [&] { return booked_seq_ >= target || stopping_ || !parts_.journal->healthy(); });
+  booked_.wait(lock,
+               [&] { return booked_seq_ >= target || stopping_ || !parts_.journal->healthy(); });
   return booked_seq_ >= target;
 }
 
@@ -62,9 +62,8 @@ void Keeper::loop() {
   const auto period = std::chrono::milliseconds(period_ms_);
   std::unique_lock lock(mutex_);
   while (!stopping_) {
-    work_.wait_for(lock, period, [this] {
-      return stopping_ || !requests_.empty() || wanted_seq_ > booked_seq_;
-    });
+    work_.wait_for(lock, period,
+                   [this] { return stopping_ || !requests_.empty() || wanted_seq_ > booked_seq_; });
     lock.unlock();
     grant_leases();
     if (parts_.journal->healthy()) {

@@ -1,5 +1,5 @@
-// The keeper: the thread that does what must not be done on the call path. It commits leases, writes
-// the books, notes lineage points and signs checkpoints.
+// The keeper: the thread that does what must not be done on the call path. It commits leases,
+// writes the books, notes lineage points and signs checkpoints.
 #pragma once
 
 #include <chrono>

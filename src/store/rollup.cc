@@ -9,8 +9,8 @@ namespace satgate::store {
 namespace {
 
 constexpr std::array<std::string_view, kDimensions> kNames = {
-    "kind",  "subject",  "holder", "upstream", "tool",    "endpoint",    "model",
-    "decision", "code",  "team",   "project",  "environment", "workflow", "budget"};
+    "kind",     "subject", "holder", "upstream", "tool",        "endpoint", "model",
+    "decision", "code",    "team",   "project",  "environment", "workflow", "budget"};
 
 // Below every bound at which the event's JSON cuts a text (audit/event_json.cc).
 constexpr size_t kPlainBytesMax = 90;

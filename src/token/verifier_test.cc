@@ -253,8 +253,8 @@ TEST(Lineage, HoldersAndLabels) {
   EXPECT_EQ(label(token, "none"), std::nullopt);
   std::vector<std::pair<std::string_view, std::string_view>> all;
   each_label(token, [&all](auto name, auto value) { all.emplace_back(name, value); });
-  EXPECT_THAT(all, ElementsAre(std::pair("team", "ml"), std::pair("team", "evil"),
-                               std::pair("job", "x")));
+  EXPECT_THAT(
+      all, ElementsAre(std::pair("team", "ml"), std::pair("team", "evil"), std::pair("job", "x")));
 }
 
 struct DepthCase {
