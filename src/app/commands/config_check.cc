@@ -40,9 +40,7 @@ void print_result(const Context& context, const CheckFlags& flags, const std::st
 
 Outcome run_check(const Context& context, const CheckFlags& flags) {
   const std::string file = flags.file.empty() ? "./satgate.yaml" : flags.file;
-  const Sources sources = process_sources();
-  TRY_ASSIGN(const std::string text, sources.read_file(file));
-  const ConfigResult result = parse_config(text, sources);
+  const ConfigResult result = load_config(file, process_sources());
   print_result(context, flags, file, result);
   if (result.errors.empty()) return {};
   const size_t count = result.errors.size();

@@ -94,10 +94,7 @@ Check check_gateway(const fs::path& data_dir) {
 }
 
 Check check_config(const std::string& file) {
-  const Sources sources = process_sources();
-  const auto text = sources.read_file(file);
-  if (!text) return {"config", Health::bad, text.error().message};
-  const ConfigResult result = parse_config(*text, sources);
+  const ConfigResult result = load_config(file, process_sources());
   if (!result.errors.empty()) {
     return {
         "config", Health::bad,

@@ -51,7 +51,8 @@ void read_sections(YamlMap& root, Draft& draft, const std::string& mode) {
 }
 
 ConfigResult freeze(Draft draft, const Findings& findings) {
-  ConfigResult result{nullptr, findings.errors(), findings.warnings()};
+  ConfigResult result{
+      .settings = nullptr, .errors = findings.errors(), .warnings = findings.warnings()};
   // Routes of the config come first; what upstreams bring along does not override them.
   add_builtin_routes(draft);
   if (draft.settings.upstreams.empty() && draft.settings.mcp_servers.empty()) {
@@ -79,9 +80,32 @@ ConfigResult parse_config(std::string_view text, const Sources& sources, const s
     read_sections(root, draft, mode);
   } catch (const YAML::Exception& e) {
     findings.error(e.mark, "the file", e.msg);
-    return {nullptr, findings.errors(), findings.warnings()};
+    return {.settings = nullptr, .errors = findings.errors(), .warnings = findings.warnings()};
   }
   return freeze(std::move(draft), findings);
+}
+
+ConfigResult load_config(const std::filesystem::path& file, const Sources& sources,
+                         const std::string& mode) {
+  std::vector<std::filesystem::path> files = {file};
+  Sources noting = sources;
+  noting.read_file = [&](const std::string& path) {
+    const std::filesystem::path read = path;
+    if (std::ranges::find(files, read) == files.end()) files.push_back(read);
+    return sources.read_file(path);
+  };
+  ConfigResult result;
+  if (const Result<std::string> text = sources.read_file(file.string()); !text) {
+    result.errors.push_back(text.error().message);
+  } else {
+    result = parse_config(*text, noting, mode);
+  }
+  if (result.settings && !result.settings->server.tls_certificate.empty()) {
+    files.emplace_back(result.settings->server.tls_certificate);
+    files.emplace_back(result.settings->server.tls_key);
+  }
+  result.files = std::move(files);
+  return result;
 }
 
 Sources process_sources() {

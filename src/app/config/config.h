@@ -2,6 +2,7 @@
 // (CONTRACT.md, "Config"; docs/reference/config.md). Nothing here touches the network.
 #pragma once
 
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -16,11 +17,19 @@ struct ConfigResult {
   std::shared_ptr<flow::Settings> settings;  // set only when there are no errors
   std::vector<std::string> errors;
   std::vector<std::string> warnings;
+  // Every file that the result depends on and that a reload reads again: the config itself, what
+  // `file:` names, the listener's certificates. Also set when there are errors, so that whoever
+  // watches them sees the correction. load_config() sets it.
+  std::vector<std::filesystem::path> files = {};
 };
 
 // `mode`, when not empty, stands in for the file's own top-level `mode`.
 ConfigResult parse_config(std::string_view text, const Sources& sources,
                           const std::string& mode = {});
+
+// The same for a file. One that cannot be read is an error of the result.
+ConfigResult load_config(const std::filesystem::path& file, const Sources& sources,
+                         const std::string& mode = {});
 
 // The environment and files of this process.
 Sources process_sources();

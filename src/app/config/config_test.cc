@@ -16,6 +16,15 @@ Sources test_sources() {
   };
   sources.read_file = [](const std::string& path) -> Result<std::string> {
     if (path == "/secret") return std::string("from-file\n");
+    if (path == "satgate.yaml") {
+      return std::string(
+          "server: {tls: {certificate: a.pem, key: b.pem}}\n"
+          "upstreams: {a: {url: 'http://x', credential: 'file:/secret'},\n"
+          "            b: {url: 'http://y', credential: 'file:/secret'}}\n");
+    }
+    if (path == "broken.yaml") {
+      return std::string("upstreams: {a: {url: 'http://x', credential: 'file:/nowhere'}}\n");
+    }
     return fail("cannot read the file '" + path + "'");
   };
   return sources;
@@ -165,6 +174,19 @@ TEST(Config, SecretsComeFromTheEnvironmentOrAFileAndAreNotPrinted) {
   EXPECT_EQ(result.settings->upstreams[0].credential.first, "x-api-key");
   EXPECT_EQ(result.settings->upstreams[0].credential.second, "from-file");
   EXPECT_EQ(print_settings(*result.settings).find("from-file"), std::string::npos);
+}
+
+TEST(Config, NamesEveryFileItWasReadFrom) {
+  using Files = std::vector<std::filesystem::path>;
+  const ConfigResult good = load_config("satgate.yaml", test_sources());
+  ASSERT_NE(good.settings, nullptr) << all(good.errors);
+  EXPECT_EQ(good.files, (Files{"satgate.yaml", "/secret", "a.pem", "b.pem"}));
+  const ConfigResult broken = load_config("broken.yaml", test_sources());
+  EXPECT_EQ(broken.settings, nullptr);
+  EXPECT_EQ(broken.files, (Files{"broken.yaml", "/nowhere"})) << "also when it cannot be used";
+  const ConfigResult missing = load_config("missing.yaml", test_sources());
+  EXPECT_EQ(all(missing.errors), "cannot read the file 'missing.yaml'\n");
+  EXPECT_EQ(missing.files, Files{"missing.yaml"});
 }
 
 TEST(Config, ACreditOfACentMakesADollarAHundredCredits) {

@@ -73,8 +73,7 @@ Result<std::shared_ptr<flow::Settings>> Runtime::load_settings() {
     proxy.mode = options_.mode;
     config = proxy_config(proxy, sources);
   } else {
-    TRY_ASSIGN(const std::string text, read_text_file(options_.config_file));
-    config = parse_config(text, sources, options_.mode);
+    config = load_config(options_.config_file, sources, options_.mode);
   }
   warnings_ = config.warnings;
   if (!config.settings) return fail(joined(config.errors));
