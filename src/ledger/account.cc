@@ -1,5 +1,6 @@
 #include "ledger/account.h"
 
+#include <algorithm>
 #include <chrono>
 
 namespace satgate::ledger {
@@ -35,6 +36,14 @@ Time window_end_at(Window window, int64_t index) {
       break;
   }
   return Time{INT64_MAX};
+}
+
+// Windows nest: where the last of them begins, none has ended.
+Time instant_in(const WindowIndexes& windows) {
+  Time latest{INT64_MIN};
+  for (size_t w = 0; w < kCalendarWindows; ++w)
+    latest = std::max(latest, window_end_at(kAllWindows[w], windows[w] - 1));
+  return latest;
 }
 
 void change_use(Account& account, Money spent_delta, Money held_delta) {

@@ -24,6 +24,9 @@ WindowIndexes window_indexes(Time now);
 // `now`: after the clock stepped back an account still stands in the later window.
 Time window_end_at(Window window, int64_t index);
 
+// An instant that lies in all of these windows, which are those of one instant.
+Time instant_in(const WindowIndexes& windows);
+
 struct WindowUse {
   int64_t index = 0;  // only ever rises: a clock that steps back opens no window again
   Money spent, held;

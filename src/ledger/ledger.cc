@@ -10,11 +10,10 @@ namespace satgate::ledger {
 namespace {
 
 // Counts a hold in the windows of its time, as the journal says they were.
-void hold_in_windows(Stake& stake, Money charge, const WindowIndexes& at, uint8_t late_windows) {
+void hold_in_windows(Stake& stake, Money charge, const WindowIndexes& at) {
+  stake.windows = at;
   for (size_t w = 0; w < kCalendarWindows; ++w) {
     WindowUse& use = stake.account->windows[w];
-    const bool is_late = (late_windows >> w & 1) != 0;
-    stake.windows[w] = is_late ? std::max(use.index, at[w]) : at[w];
     roll(use, stake.windows[w]);
     if (use.index == stake.windows[w]) use.held += charge;
   }
@@ -29,18 +28,18 @@ void end_in_windows(const Stake& stake, Money charge, Money cost) {
   }
 }
 
-uint8_t late_windows(const Account& account, const WindowIndexes& now) {
-  unsigned late = 0;
-  for (size_t w = 0; w < kCalendarWindows; ++w) {
-    if (account.windows[w].index > now[w]) late |= 1U << w;
-  }
-  return static_cast<uint8_t>(late);
+// See HoldRecord::Entry::counts_at.
+Time counts_at(const Account& account, const WindowIndexes& now) {
+  WindowIndexes windows = now;
+  for (size_t w = 0; w < kCalendarWindows; ++w)
+    windows[w] = std::max(windows[w], account.windows[w].index);
+  return windows == now ? Time() : instant_in(windows);
 }
 
 void write_record(const Stakes& stakes, const WindowIndexes& now, HoldRecord& record) {
   record.size = 0;
   for (const Stake& stake : stakes.list()) {
-    record.entries[record.size++] = {stake.id, stake.kind, late_windows(stake.balance(), now)};
+    record.entries[record.size++] = {stake.id, stake.kind, counts_at(stake.balance(), now)};
   }
 }
 
@@ -86,7 +85,8 @@ void Ledger::Impl::place(uint32_t slot, const HoldRecord& record) {
     stake.account->kind = stake.kind;  // it may have been opened by somebody who did not know
     touch(stake.id, *stake.account);
     change_use(*stake.account, Money(), charge);
-    hold_in_windows(stake, charge, at, record.entries[i++].late_windows);
+    const Time counts_at = record.entries[i++].counts_at;
+    hold_in_windows(stake, charge, counts_at == Time() ? at : window_indexes(counts_at));
   }
   holds.mark(slot, record.reservation, record.at);
 }

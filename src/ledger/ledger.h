@@ -62,9 +62,9 @@ struct HoldRecord {
   struct Entry {
     AccountId account;
     AccountKind kind = AccountKind::token;
-    // Bit w (minute, hour, day, month): the clock stood behind this account's window w because it
-    // had stepped back. The hold then counts in the account's window, not in that of `at`.
-    uint8_t late_windows = 0;
+    // Where the clock had stepped back behind this account's windows: an instant in those windows.
+    // The hold counts there, whatever comes between. Zero: it counts in the windows of `at`.
+    Time counts_at;
   };
   uint64_t reservation = 0;
   Time at;

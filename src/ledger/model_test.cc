@@ -379,16 +379,8 @@ class History {
   void take_snapshot() {
     snapshot_ = ledger_->snapshot();
     journal_.clear();
-    // A hold that was late and is still open may be replayed into a later window: counted, but not
-    // where it was. Rebuilding is compared only without such holds.
-    late_in_snapshot_ = false;
-    for (const auto& [id, hold] : model_.open()) {
-      const HoldRecord& record = records_.at(id);
-      journal_.emplace_back(record);
-      for (const HoldRecord::Entry& entry : std::span(record.entries).first(record.size)) {
-        late_in_snapshot_ = late_in_snapshot_ || entry.late_windows != 0;
-      }
-    }
+    for (const auto& [id, hold] : model_.open())
+      journal_.emplace_back(records_.at(id));
   }
 
   std::unique_ptr<Ledger> recovered() {
@@ -413,13 +405,11 @@ class History {
   }
 
   void rebuild() {
-    if (late_in_snapshot_) return;
     ++seen_["rebuilt"];
     audit(*recovered(), false);
   }
 
   void crash() {
-    if (late_in_snapshot_) return;
     ++seen_["crashed"];
     std::vector<uint64_t> open;
     for (const auto& [id, hold] : model_.open())
@@ -472,7 +462,6 @@ class History {
   std::map<Number, CarveState> carve_states_;
   std::vector<AccountState> snapshot_;
   std::vector<std::variant<HoldRecord, EndRecord>> journal_;  // since the snapshot
-  bool late_in_snapshot_ = false;
   std::map<std::string, int> seen_;
 };
 

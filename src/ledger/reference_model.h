@@ -57,8 +57,10 @@ class Model {
   explicit Model(size_t accounts) : accounts_(accounts) {}
 
   Charged& account(Number a) { return accounts_[a]; }
+  const Charged& account(Number a) const { return accounts_[a]; }
   std::map<uint64_t, Hold>& open() { return open_; }
   std::map<Number, CarvedOut>& carves() { return carves_; }
+  const std::map<Number, CarvedOut>& carves() const { return carves_; }
   size_t size() const { return accounts_.size(); }
 
   int64_t held(Number a) const {

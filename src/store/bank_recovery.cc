@@ -47,6 +47,12 @@ Result<void> Bank::Impl::recover(const BankHooks& hooks) {
   TRY(load_books(database, ledger));
   TRY(load_carves(database, ledger));
   TRY_ASSIGN(const JournalReader end, replay_journal(run));
+  if (end.segment() == 0 && !boot_id.empty()) {
+    return fail(
+        fmt::format("the journal is missing in {}: what was spent is unknown. Restore the data "
+                    "directory from a backup",
+                    dir.journal().string()));
+  }
   JournalOptions journal_options;
   journal_options.directory = dir.journal();
   journal_options.strict = options.durability == Durability::strict;

@@ -299,6 +299,15 @@ TEST_F(BankTest, ARecordMissingAfterACleanCloseIsDamage) {
   }
 }
 
+TEST_F(BankTest, AJournalThatIsGoneIsNotAnEmptyOne) {
+  must_open(dir_);
+  std::filesystem::remove(dir_.path() / "data/journal" / segment_name(1));
+  const auto refused = open(dir_);
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(refused.error().message, HasSubstr("journal is missing"));
+  EXPECT_THAT(refused.error().message, HasSubstr("backup"));
+}
+
 TEST_F(BankTest, ASecondGatewayIsRefusedByName) {
   auto bank = must_open(dir_);
   const auto second = open(dir_);

@@ -33,6 +33,16 @@ bool is_cut_short(std::string_view rest) {
          !rest.ends_with(kRecordMark);
 }
 
+// Whether `header`, up to its last byte that is not zero, is less than a whole header of the
+// segment with this number, which starts with this record.
+bool is_cut_header(std::string_view header, uint32_t number, uint64_t first_seq) {
+  constexpr size_t kKnownBytes = 24;  // what stands before the hash chain
+  const size_t size = header.find_last_not_of('\0') + 1;
+  const std::string whole = encode_segment_header({number, first_seq, {}});
+  const size_t known = std::min(size, kKnownBytes);
+  return size < kSegmentHeaderBytes && header.substr(0, known) == whole.substr(0, known);
+}
+
 // Whether any whole record after `expected` stands in `bytes`, and if so the greatest durable_seq
 // that one of them states.
 std::optional<uint64_t> later_records(std::string_view bytes, uint64_t expected) {
@@ -114,6 +124,8 @@ Result<JournalReader> JournalReader::open(const std::filesystem::path& directory
   for (const SegmentHeader& header : headers) {
     if (header.first_seq <= std::max<uint64_t>(options.from_seq, 1)) start = header.number;
   }
+  // The very first may have been cut off while it was made, as any next one.
+  if (numbers.size() == 1 && !reader.has_next_segment()) start = 0;
   if (start != 0) TRY(reader.enter_segment(start));
   return reader;
 }
@@ -182,16 +194,22 @@ Result<std::string_view> JournalReader::bytes_at(uint64_t offset, size_t size) {
   return std::string_view(buffer_).substr(offset - buffer_offset_);
 }
 
+// Whether the next segment was begun. One that was cut off while its header was written was not:
+// nothing was written after it.
 bool JournalReader::has_next_segment() const {
   const auto next = directory_ / segment_name(number_ + 1);
   const auto file = open_file(next, O_RDONLY);
   if (!file) return false;
   std::array<char, kSegmentHeaderBytes> header{};
   const ssize_t got = ::pread(file->get(), header.data(), header.size(), 0);
-  if (got != 0 && !is_zero({header.data(), header.size()})) return true;
-  // One that was cut off while it was made has no header; nothing was written after it.
-  const auto bytes = read_file(next, kSegmentBytesMax);
-  return !bytes || !is_zero(*bytes);
+  if (got < 0 || !is_cut_header({header.data(), header.size()}, number_ + 1, next_seq_))
+    return true;
+  struct stat status{};
+  if (::fstat(file->get(), &status) != 0) return true;
+  const auto bytes =
+      read_file(next, std::min(kSegmentBytesMax, static_cast<uint64_t>(status.st_size)));
+  return !bytes || (bytes->size() > header.size() &&
+                    !is_zero(std::string_view(*bytes).substr(header.size())));
 }
 
 Result<bool> JournalReader::next(RecordView& record) {

@@ -17,8 +17,8 @@ ledger::HoldRecord sample_hold(uint64_t reservation) {
   hold.at = Time::seconds(1'700'000'000);
   hold.amount = Money::credits(2);
   hold.size = 2;
-  hold.entries[0] = {account_id("token", "a"), AccountKind::token, 0};
-  hold.entries[1] = {account_id("budget", "b"), AccountKind::budget, 5};
+  hold.entries[0] = {account_id("token", "a"), AccountKind::token, {}};
+  hold.entries[1] = {account_id("budget", "b"), AccountKind::budget, Time::seconds(5)};
   return hold;
 }
 
@@ -93,7 +93,8 @@ TEST(Record, PayloadsComeBackAsTheyWere) {
   ASSERT_EQ(hold->size, 2U);
   EXPECT_EQ(hold->entries[1].account, account_id("budget", "b"));
   EXPECT_EQ(hold->entries[1].kind, AccountKind::budget);
-  EXPECT_EQ(hold->entries[1].late_windows, 5);
+  EXPECT_EQ(hold->entries[1].counts_at, Time::seconds(5));
+  EXPECT_EQ(hold->entries[0].counts_at, Time());
   for (size_t cut = 0; cut < bytes.size(); ++cut)
     EXPECT_FALSE(decode_hold(std::string_view(bytes).substr(0, cut))) << cut;
   EXPECT_FALSE(decode_hold(bytes + "x"));
@@ -315,6 +316,55 @@ TEST(Journal, ASegmentThatWasCutOffWhileItWasMadeIsMadeAgain) {
     auto journal = open_journal(options_for(dir, &system_files(), 600));
     ASSERT_TRUE(journal) << journal.error().message;
     append_events(**journal, 1);
+  }
+}
+
+TEST(Journal, ASegmentWhoseHeaderWasCutOffIsMadeAgain) {
+  TempDir dir;
+  {
+    auto journal = open_journal(options_for(dir, &system_files(), 600));
+    append_events(**journal, 20);
+  }
+  const auto segments = *list_segments(dir.path());
+  const uint32_t last = segments.back();
+  const std::string header = slurp(dir.path() / segment_name(last)).substr(0, kSegmentHeaderBytes);
+  const uint64_t before = decode_segment_header(header)->first_seq - 1;
+  for (size_t cut = 0; cut < kSegmentHeaderBytes; ++cut) {
+    std::string torn = header.substr(0, cut);
+    torn.resize(600, '\0');
+    spill(dir.path() / segment_name(last), torn);
+    const Contents contents = read_all(dir.path());
+    ASSERT_EQ(contents.error, "") << cut;
+    ASSERT_EQ(contents.records, before) << cut;
+  }
+  auto journal = open_journal(options_for(dir, &system_files(), 600));
+  ASSERT_TRUE(journal) << journal.error().message;
+  append_events(**journal, 3);
+  EXPECT_EQ(read_all(dir.path()).records, before + 3);
+}
+
+TEST(Journal, AHeaderOfAnotherSegmentOrWithRecordsBehindItIsDamage) {
+  TempDir dir;
+  {
+    auto journal = open_journal(options_for(dir, &system_files(), 600));
+    append_events(**journal, 20);
+  }
+  const auto file = dir.path() / segment_name(list_segments(dir.path())->back());
+  const std::string whole = trimmed(file);
+  std::string cut = whole;
+  cut.replace(70, kSegmentHeaderBytes - 70, kSegmentHeaderBytes - 70, '\0');
+  spill(file, cut);
+  EXPECT_THAT(read_all(dir.path()).error, HasSubstr("header is wrong"))
+      << "records stand behind it";
+  cut = whole.substr(0, 70);
+  cut[12] ^= 1;  // its number
+  spill(file, cut);
+  EXPECT_THAT(read_all(dir.path()).error, HasSubstr("header is wrong"));
+  for (size_t at = 0; at < kSegmentHeaderBytes; ++at) {
+    std::string flipped = whole.substr(0, kSegmentHeaderBytes);
+    flipped[at] ^= 4;
+    spill(file, flipped);
+    EXPECT_THAT(read_all(dir.path()).error, HasSubstr("header is wrong")) << at;
   }
 }
 

@@ -77,7 +77,9 @@ void encode_hold(std::string& out, const ledger::HoldRecord& record) {
   for (size_t i = 0; i < record.size; ++i) {
     out += record.entries[i].account.view();
     put(out, static_cast<uint8_t>(record.entries[i].kind));
-    put(out, record.entries[i].late_windows);
+    const Time counts_at = record.entries[i].counts_at;
+    put(out, static_cast<uint8_t>(counts_at == Time() ? 0 : 1));
+    if (counts_at != Time()) put(out, counts_at.unix_ns);
   }
 }
 
@@ -112,7 +114,9 @@ std::optional<ledger::HoldRecord> decode_hold(std::string_view payload) {
     const auto kind = fields.take<uint8_t>();
     if (kind > static_cast<uint8_t>(AccountKind::rate)) return std::nullopt;
     record.entries[i].kind = static_cast<AccountKind>(kind);
-    record.entries[i].late_windows = fields.take<uint8_t>();
+    const auto has_time = fields.take<uint8_t>();
+    if (has_time > 1) return std::nullopt;
+    if (has_time == 1) record.entries[i].counts_at.unix_ns = fields.take<int64_t>();
   }
   if (!fields.ok || !fields.bytes.empty() || record.reservation == 0) return std::nullopt;
   return record;

@@ -19,10 +19,9 @@ namespace satgate::store {
 
 class TempDir {
  public:
-  TempDir() {
+  explicit TempDir(const std::filesystem::path& base = testing::TempDir()) {
     static std::atomic<int> count = 0;
-    path_ = std::filesystem::path(testing::TempDir()) /
-            ("satgate-test-" + std::to_string(::getpid()) + "-" + std::to_string(count++));
+    path_ = base / ("satgate-test-" + std::to_string(::getpid()) + "-" + std::to_string(count++));
     std::filesystem::remove_all(path_);
     std::filesystem::create_directories(path_);
   }
