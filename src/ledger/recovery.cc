@@ -27,11 +27,8 @@ HoldRecord record_of(const Hold& hold, Time made_at) {
   record.amount = hold.amount;
   const WindowIndexes at = window_indexes(made_at);
   for (const Stake& stake : hold.stakes.list()) {
-    unsigned late = 0;
-    for (size_t w = 0; w < kCalendarWindows; ++w) {
-      if (stake.windows[w] != at[w]) late |= 1U << w;
-    }
-    record.entries[record.size++] = {stake.id, stake.kind, static_cast<uint8_t>(late)};
+    const Time counts_at = stake.windows == at ? Time() : instant_in(stake.windows);
+    record.entries[record.size++] = {stake.id, stake.kind, counts_at};
   }
   return record;
 }

@@ -1,5 +1,5 @@
-// The promises that money hangs on, attacked: many clients at once, and a changed byte in the record
-// (LAWS.md, Laws 1 and 3). What the machine does to them is in crash.test.mjs.
+// The promises that money hangs on, attacked: many clients at once, and a changed byte in the
+// record (LAWS.md, Laws 1 and 3). What the machine does to them is in crash.test.mjs.
 import assert from 'node:assert/strict';
 import { readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
