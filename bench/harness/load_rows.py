@@ -40,10 +40,10 @@ SCENES = {
 }
 
 
-def rows(stage, name, rounds, seconds, samples):
+def rows(stage, name, asked):
     scene = SCENES[name]
-    mine = play(stage, name, scene, rounds, seconds)
-    samples += mine
+    mine = play(stage, name, scene, asked.rounds, asked.seconds)
+    asked.samples += mine
     by_round = {}
     for sample in mine:
         by_round.setdefault(sample["round"], {})[sample["name"]] = sample
@@ -68,28 +68,32 @@ def figures(name, scene, rounds):
                        ("-p99", f"{what}, us", value("p99_us"), 0)]
     note = notes(rounds, scene)
     return [row(name + suffix, text, rounds, get, digits, scene.goals.get(suffix),
-                note if suffix == "" else "")
-            for suffix, text, get, digits in columns]
+                note if number == 0 else "")
+            for number, (suffix, text, get, digits) in enumerate(columns)]
 
 
 def notes(rounds, scene):
     """What a reader must know to believe a figure, or not to."""
-    said = []
     if scene.one_core:
-        return ""
+        return "; ".join(disturbed(rounds))
+    said = []
     full = [name for name in ("ours", *PEERS)
             if median_of(rounds, name, "load_util") >= LOAD_FULL]
     if "ours" in full:
         said.append("load core full: at least this ratio")
     if "nginx" in full:
         said.append("load core full under nginx: at most this ratio")
+    said += disturbed(rounds)
     for name in ("ours", *PEERS):
-        worst = max(measured[name]["foreign"] for measured in rounds)
-        if worst > FOREIGN_MAX:
-            said.append(f"{name}: {worst:.0%} foreign CPU")
         if not all(measured[name]["came_to_rest"] for measured in rounds):
             said.append(f"{name} did not come to rest")
     return "; ".join(said)
+
+
+def disturbed(rounds):
+    worst = {name: max(measured[name]["foreign"] for measured in rounds) for name in rounds[0]}
+    return [f"{name}: {share:.0%} foreign CPU" for name, share in worst.items()
+            if share > FOREIGN_MAX]
 
 
 def median_of(rounds, name, key):
@@ -109,7 +113,7 @@ def play(stage, name, scene, rounds, seconds):
     for number in range(rounds):
         turn = number % len(names)
         for who in names[turn:] + names[:turn]:
-            sample = steady_sample(stage, scene, who, seconds)
+            sample = least_disturbed(lambda: checked_sample(stage, scene, who, seconds))
             shown = "ours" if who == scene.ours else who
             samples.append({"row": name, "round": number, "name": shown, **sample})
             report_progress(samples[-1])
@@ -126,11 +130,11 @@ def agree_on_tls(samples):
         raise SystemExit(f"these are not compared under the same TLS: {', '.join(spoken)}")
 
 
-def steady_sample(stage, scene, name, seconds):
-    """Of up to three tries the one that the rest of the machine disturbed least."""
+def least_disturbed(take):
+    """Of up to three samples the one that the rest of the machine disturbed least."""
     tries = []
     for _ in range(1 + REPEATS_MAX):
-        tries.append(checked_sample(stage, scene, name, seconds))
+        tries.append(take())
         if tries[-1]["foreign"] <= FOREIGN_MAX:
             break
     return min(tries, key=lambda sample: sample["foreign"])

@@ -20,11 +20,11 @@ import messages
 
 TEMPLATES = Path(__file__).resolve().parent.parent / "wire"
 PROXY_CORE, LOAD_CORE = 0, min(1, os.cpu_count() - 1)
-START_SECONDS = 30
+START_SECONDS = 120
 REST_SECONDS = 30
 PR_SET_PDEATHSIG = 1
 UPSTREAM = "upstream"
-STREAM_INTERVAL_MS, STREAM_EVENTS = 50, 120
+STREAM_INTERVAL_MS, STREAM_EVENTS = 200, 30
 
 
 def free_port():
@@ -69,6 +69,16 @@ def resident_bytes(pid):
     return pages * resource.getpagesize()
 
 
+def busy_seconds():
+    """Of all cores since boot: user, nice, system, irq and softirq."""
+    fields = Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:]
+    return sum(int(fields[i]) for i in (0, 1, 2, 5, 6)) / os.sysconf("SC_CLK_TCK")
+
+
+def is_ours(name):
+    return name.removeprefix("counted-").startswith("ours")
+
+
 def prepare_child(core):
     """Runs in the child: it dies with us, whatever happens to us, and may open many sockets."""
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -78,13 +88,13 @@ def prepare_child(core):
 
 
 class Stage(contextlib.AbstractContextManager):
-    """Contenders by name: "nginx", "haproxy", and ours as "ours", "ours-strict", "ours-tls". With
-    "counted-" in front one runs under the counter of allocations. "direct" is the upstream itself,
-    without a hop."""
+    """Contenders by name: "nginx", "haproxy", and ours as "ours", "ours-strict" and "ours-tls", or
+    on a data directory that is there before. With "counted-" in front one runs under the counter of
+    allocations. "direct" is the upstream itself, without a hop."""
 
     def __init__(self, build, scratch):
         self.build, self.scratch = build, scratch
-        self.pids, self.processes = {}, []
+        self.pids, self.processes = {}, {}
         self.ports, self.admin_ports, self.tls_ports, self.tokens = {}, {}, {}, {}
 
     def __exit__(self, *_):
@@ -115,10 +125,9 @@ class Stage(contextlib.AbstractContextManager):
         size, which it passes on unread."""
         path = self.scratch / f"{name}-{kind}.request"
         if not path.exists():
-            token = self.token(name, kind) if name.startswith("ours") else "x" * 300
-            for other, known in self.tokens.items():
-                if not name.startswith("ours") and other[1] == messages.TOKEN_OF[kind]:
-                    token = known
+            known = [token for (_, what), token in self.tokens.items()
+                     if what == messages.TOKEN_OF[kind]]
+            token = self.token(name, kind) if is_ours(name) else (known or ["x" * 300])[0]
             path.touch(mode=0o600)
             path.write_bytes(messages.text(kind, token))
         return path
@@ -153,6 +162,13 @@ class Stage(contextlib.AbstractContextManager):
                                          "satgate_overruns_total", "satgate_usage_missing")))
         return {"allowed": int(values['satgate_decisions_total{decision="allow"}']),
                 "spent": float(values["satgate_spent_credits_total"]), "refused": refused}
+
+    def foreign_seconds(self):
+        """CPU since boot that neither what was started here nor its helpers have used, give or take
+        what ended before."""
+        children = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return (busy_seconds() - sum(map(cpu_seconds, self.pids.values())) -
+                children.ru_utime - children.ru_stime - time.process_time())
 
     def rest(self):
         """Waits until nothing here works any more: what one leaves to do must not slow down the
@@ -196,8 +212,11 @@ class Stage(contextlib.AbstractContextManager):
                    environment=self.environment(name) | self.counter(name),
                    ready=f"http://127.0.0.1:{self.admin_ports[name]}/readyz")
 
+    def data_dir(self, name):
+        return self.scratch / f"{name}-data"
+
     def environment(self, name):
-        return os.environ | {"SATGATE_DATA_DIR": str(self.scratch / f"{name}-data")}
+        return os.environ | {"SATGATE_DATA_DIR": str(self.data_dir(name))}
 
     def counter(self, name):
         """Where a contender's heap allocations are counted; see wire/count_allocations.cc."""
@@ -235,7 +254,7 @@ class Stage(contextlib.AbstractContextManager):
         process = subprocess.Popen(
             [str(part) for part in command], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
             env=environment, preexec_fn=lambda: prepare_child(core))
-        self.processes.append(process)
+        self.processes[name] = process
         self.pids[name] = process.pid
         self.wait_for(name, process, ready or f"http://127.0.0.1:{self.ports[name]}/")
 
@@ -249,11 +268,12 @@ class Stage(contextlib.AbstractContextManager):
         log = (self.scratch / f"{name}.log").read_text(errors="replace")
         raise SystemExit(f"{name} did not start:\n{log[-2000:]}")
 
+    def stop(self, name):
+        """Without a clean end: what it would still do is of no use to anyone here."""
+        self.processes[name].kill()
+        self.processes.pop(name).wait()
+        del self.pids[name]
+
     def stop_all(self):
-        for process in self.processes:
-            # What ours would still do at a clean end is of no use to anyone here.
-            process.kill()
-        for process in self.processes:
-            process.wait()
-        self.processes.clear()
-        self.pids.clear()
+        for name in list(self.processes):
+            self.stop(name)

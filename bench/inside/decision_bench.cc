@@ -14,6 +14,7 @@
 #include "base/crypto.h"
 #include "flow/account_path.h"
 #include "flow/exchange.h"
+#include "inside/answered.h"
 #include "net/loop.h"
 #include "token/mint.h"
 
@@ -51,22 +52,6 @@ namespace {
 
 constexpr size_t kTokens = 64;
 
-template <class T>
-T must(Result<T> result) {
-  if (!result) {
-    std::fprintf(stderr, "%s\n", result.error().message.c_str());
-    std::exit(2);
-  }
-  return std::move(*result);
-}
-
-void must(const Result<void>& result) {
-  if (!result) {
-    std::fprintf(stderr, "%s\n", result.error().message.c_str());
-    std::exit(2);
-  }
-}
-
 class ScratchFolder {
  public:
   ScratchFolder() {
@@ -84,41 +69,6 @@ class ScratchFolder {
   std::filesystem::path path;
 };
 
-// A call that is answered at once: what is left of an exchange is the decision.
-class Answered final : public flow::Conversation {
- public:
-  Answered(Time now, std::string_view token) : credential_{flow::Credential::Kind::token, token} {
-    call_.at = now;
-    call_.route = "answers";
-    call_.upstream = "answers";
-    call_.method = "POST";
-    call_.endpoint = "/api/answer";
-    call_.input_bytes = 1024;
-  }
-
-  void use_token(std::string_view token) { credential_.text = token; }
-  const Call& call() const override { return call_; }
-  flow::Credential credential() const override { return credential_; }
-  net::Task<flow::Outcome> forward(const flow::Passing&) override {
-    flow::Outcome outcome;
-    outcome.http_status = 200;
-    co_return outcome;
-  }
-  net::Task<> complete(const flow::Settled&) override { co_return; }
-  net::Task<> refuse(const Denial& denial) override {
-    std::fprintf(stderr, "refused: %s\n", denial.message.c_str());
-    std::exit(2);
-  }
-  net::Task<> fail(const Fault& fault) override {
-    std::fprintf(stderr, "failed: %s\n", fault.message.c_str());
-    std::exit(2);
-  }
-
- private:
-  Call call_;
-  flow::Credential credential_;
-};
-
 // A gateway with one price, one budget and tokens of five caveats whose calls spend from three
 // accounts: the token's, its `budget_max` caveat's, and the budget's.
 class Rig {
@@ -127,7 +77,7 @@ class Rig {
       : now_(clock_.now()),
         ring_(std::make_shared<const token::Keyring>(Hash256{{1}}, now_)),
         bank_(must(store::Bank::open({.data_dir = scratch_.path}, clock_))),
-        gateway_(*bank_, clock_, settings(), ring_),
+        gateway_(*bank_, clock_, answered_settings(), ring_),
         worker_(gateway_, loop_) {
     BudgetRecord budget;
     budget.name = "research";
@@ -175,15 +125,6 @@ class Rig {
   std::vector<std::string> tokens;
 
  private:
-  static std::shared_ptr<const flow::Settings> settings() {
-    tariff::Policy policy;
-    policy.endpoints["/api/answer"] = {Money::nano(1'000)};
-    policy.endpoints["/api/*"] = {Money::nano(2'000)};
-    flow::Settings made;
-    made.tariff = must(tariff::Tariff::create(std::move(policy)));
-    return std::make_shared<const flow::Settings>(std::move(made));
-  }
-
   void mint_tokens() {
     TokenRecord record;
     record.id = TokenId{{7}};
