@@ -22,7 +22,7 @@ namespace {
 thread_local int64_t allocations = 0;
 }
 
-// In place of malloc rather than operator new: Asio's frames and OpenSSL's contexts count as well.
+// In place of malloc rather than operator new: OpenSSL's contexts count as well.
 extern "C" {
 void* __libc_malloc(size_t size);
 void* __libc_calloc(size_t count, size_t size);
@@ -99,7 +99,6 @@ class Rig {
     };
     net::spawn(loop_, once(*this, call));
     loop_.run();
-    loop_.context().restart();
   }
 
   VerifiedToken verified(const std::string& text) {

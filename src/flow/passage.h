@@ -56,7 +56,7 @@ class Passage {
   std::string_view token_name() const;
 
   net::Task<> hold_quote();
-  net::Task<bool> recorded();
+  net::Watermark::Wait recorded();
   bool clamp();
 
   void settle_held();

@@ -104,8 +104,8 @@ net::Task<> Passage::hold_quote() {
   deny_unavailable("no lease could be committed");
 }
 
-// Waits until everything written so far is where the durability that was asked for wants it.
-net::Task<bool> Passage::recorded() {
+// Waits until everything queued so far is where the durability that was asked for wants it.
+net::Watermark::Wait Passage::recorded() {
   return worker_.recorder.recorded(settings_->strict_durability);
 }
 

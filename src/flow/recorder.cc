@@ -2,7 +2,12 @@
 
 namespace satgate::flow {
 
-Recorder::Recorder(Gateway& gateway, net::Loop& loop) : gateway_(gateway), loop_(loop) {
+Recorder::Recorder(Gateway& gateway, net::Loop& loop)
+    : gateway_(gateway),
+      loop_(loop),
+      written_(loop),
+      durable_(loop),
+      hook_(loop, &Recorder::turn_ends, this) {
   gateway_.listen(*this);
 }
 
@@ -10,36 +15,37 @@ Recorder::~Recorder() {
   gateway_.stop_listening(*this);
 }
 
-net::Task<bool> Recorder::recorded(bool strict) {
+net::Watermark::Wait Recorder::recorded(bool strict) {
+  return (strict ? durable_ : written_).reached(gateway_.bank.queued());
+}
+
+void Recorder::turn_ends(void* self) {
+  auto& recorder = *static_cast<Recorder*>(self);
+  if (recorder.written_.waiting()) recorder.write();
+  if (recorder.durable_.waiting()) recorder.pass_on();
+}
+
+void Recorder::write() {
   store::Bank& bank = gateway_.bank;
-  if (!strict) co_return bank.flush();
-  const uint64_t seq = bank.queued();
-  if (bank.durable() >= seq) co_return bank.healthy();
-  auto wait = [this, seq, &bank](net::Completion<bool> done) {
-    waiters_.push_back({seq, std::move(done)});
-    waiting_ = true;
+  if (!bank.flush()) return written_.fail();
+  written_.advance(bank.written());
+}
+
+// Lets those go on whose records are on disk, and sees to it that somebody tells about the others.
+void Recorder::pass_on() {
+  store::Bank& bank = gateway_.bank;
+  wants_sync_.store(true);
+  durable_.advance(bank.durable());
+  if (!bank.healthy()) durable_.fail();
+  if (durable_.waiting()) {
     bank.hurry();
-  };
-  const bool on_disk = co_await net::await_callback<bool>(std::move(wait));
-  co_return on_disk;
+  } else {
+    wants_sync_.store(false);
+  }
 }
 
 void Recorder::synced() {
-  if (!waiting_.exchange(false)) return;
-  loop_.post([this] { resume(); });
-}
-
-void Recorder::resume() {
-  const bool healthy = gateway_.bank.healthy();
-  const uint64_t durable = gateway_.bank.durable();
-  while (!waiters_.empty() && (!healthy || waiters_.front().seq <= durable)) {
-    const Waiter first = std::move(waiters_.front());
-    waiters_.pop_front();
-    first.done(first.seq <= durable);
-  }
-  if (waiters_.empty()) return;
-  waiting_ = true;
-  gateway_.bank.hurry();
+  if (wants_sync_.exchange(false)) loop_.post([this] { pass_on(); });
 }
 
 }  // namespace satgate::flow

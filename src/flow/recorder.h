@@ -1,15 +1,14 @@
-// Recorder: how the calls of one loop wait for their records. Under normal durability they wait
-// until the records are in the kernel, under strict until they are on disk.
+// Recorder: how the calls of one loop wait for their records. Under normal durability they wait for
+// the end of the loop's turn, when one write takes the records of all of them; under strict until
+// the records are on disk.
 #pragma once
 
 #include <atomic>
-#include <deque>
-#include <memory>
-#include <utility>
 
 #include "flow/gateway.h"
 #include "net/loop.h"
 #include "net/task.h"
+#include "net/watermark.h"
 
 namespace satgate::flow {
 
@@ -21,20 +20,20 @@ class Recorder final : private Gateway::SyncListener {
   Recorder& operator=(const Recorder&) = delete;
 
   // Waits for everything queued so far. False: it could not be written, and nothing may follow.
-  net::Task<bool> recorded(bool strict);
+  net::Watermark::Wait recorded(bool strict);
 
  private:
-  struct Waiter {
-    uint64_t seq;
-    net::Completion<bool> done;
-  };
+  static void turn_ends(void* self);
+  void write();
   void synced() override;
-  void resume();
+  void pass_on();
 
   Gateway& gateway_;
   net::Loop& loop_;
-  std::deque<Waiter> waiters_;
-  std::atomic<bool> waiting_ = false;
+  net::Watermark written_;
+  net::Watermark durable_;
+  net::TurnHook hook_;
+  std::atomic<bool> wants_sync_ = false;  // somebody waits for the disk
 };
 
 }  // namespace satgate::flow

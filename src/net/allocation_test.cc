@@ -67,7 +67,6 @@ class Forward final : public Handler {
   std::vector<int64_t> seen;
 
  private:
-  // On its own, because Asio keeps freed coroutine frames for reuse only up to 1020 bytes.
   static Task<> pass_on(ServerExchange& exchange, ClientExchange& call) {
     const auto head = co_await call.read_head();
     if (!head) co_return;

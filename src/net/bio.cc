@@ -1,32 +1,30 @@
 #include "net/bio.h"
 
-#include <sys/socket.h>
-
 #include <cerrno>
-#include <cstdint>
+#include <span>
 
 namespace satgate::net {
 namespace {
 
-int descriptor_of(BIO* bio) {
-  return static_cast<int>(reinterpret_cast<intptr_t>(BIO_get_data(bio)));
+Descriptor& descriptor_of(BIO* bio) {
+  return *static_cast<Descriptor*>(BIO_get_data(bio));
 }
 
 bool is_retryable() {
-  return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
+  return errno == EAGAIN || errno == EWOULDBLOCK;
 }
 
 int bio_write(BIO* bio, const char* bytes, int size) {
   BIO_clear_retry_flags(bio);
-  const ssize_t n =
-      ::send(descriptor_of(bio), bytes, static_cast<size_t>(size), MSG_NOSIGNAL | MSG_DONTWAIT);
+  const iovec piece{const_cast<char*>(bytes), static_cast<size_t>(size)};
+  const ssize_t n = descriptor_of(bio).send(std::span(&piece, 1));
   if (n < 0 && is_retryable()) BIO_set_retry_write(bio);
   return static_cast<int>(n);
 }
 
 int bio_read(BIO* bio, char* bytes, int size) {
   BIO_clear_retry_flags(bio);
-  const ssize_t n = ::recv(descriptor_of(bio), bytes, static_cast<size_t>(size), MSG_DONTWAIT);
+  const ssize_t n = descriptor_of(bio).receive(bytes, static_cast<size_t>(size));
   if (n < 0 && is_retryable()) BIO_set_retry_read(bio);
   // Lets OpenSSL tell an end without close_notify from other failures.
   if (n == 0) BIO_set_flags(bio, BIO_FLAGS_IN_EOF);
@@ -53,12 +51,12 @@ const BIO_METHOD* socket_method() {
 
 }  // namespace
 
-BIO* new_socket_bio(int descriptor) {
+BIO* new_socket_bio(Descriptor& descriptor) {
   const BIO_METHOD* method = socket_method();
   if (method == nullptr) return nullptr;
   BIO* bio = BIO_new(method);
   if (bio == nullptr) return nullptr;
-  BIO_set_data(bio, reinterpret_cast<void*>(static_cast<intptr_t>(descriptor)));
+  BIO_set_data(bio, &descriptor);
   BIO_set_init(bio, 1);
   return bio;
 }

@@ -3,9 +3,11 @@
 
 #include <openssl/bio.h>
 
+#include "net/descriptor.h"
+
 namespace satgate::net {
 
-// Does not own the descriptor. Null: out of memory.
-BIO* new_socket_bio(int descriptor);
+// The descriptor must outlive it. Null: out of memory.
+BIO* new_socket_bio(Descriptor& descriptor);
 
 }  // namespace satgate::net

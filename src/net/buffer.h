@@ -8,6 +8,8 @@
 #include <memory>
 #include <span>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 namespace satgate::net {
 
@@ -71,6 +73,29 @@ class Buffer {
   size_t capacity_ = 0;
   size_t begin_ = 0;
   size_t end_ = 0;
+};
+
+// Empty buffers of one size, for connections that have something to read just now. Not thread-safe.
+class BufferPool {
+ public:
+  static constexpr size_t kBytes = 32 * 1024;
+
+  Buffer take() {
+    if (free_.empty()) return Buffer(kBytes);
+    Buffer buffer = std::move(free_.back());
+    free_.pop_back();
+    return buffer;
+  }
+  // REQUIRES: nothing points into it any more. One that has grown is let go.
+  void give(Buffer buffer) {
+    if (buffer.capacity() != kBytes || free_.size() == kKept) return;
+    buffer.clear();
+    free_.push_back(std::move(buffer));
+  }
+
+ private:
+  static constexpr size_t kKept = 256;
+  std::vector<Buffer> free_;
 };
 
 }  // namespace satgate::net

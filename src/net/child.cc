@@ -6,31 +6,21 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <boost/asio/as_tuple.hpp>
-#include <boost/asio/deferred.hpp>
-#include <boost/asio/local/stream_protocol.hpp>
-#include <boost/asio/posix/basic_stream_descriptor.hpp>
-#include <boost/asio/write.hpp>
+#include <cerrno>
 #include <cstdlib>
 #include <cstring>
 #include <deque>
 
 #include "net/buffer.h"
 #include "net/guardian.h"
+#include "net/pipe.h"
 
 namespace satgate::net {
 
-namespace asio = boost::asio;
-using boost::system::error_code;
-
 namespace {
 
-constexpr auto kTuple = asio::as_tuple(asio::deferred);
 constexpr size_t kReadBytes = 16 * 1024;
 constexpr Milliseconds kForever{24 * 3600 * 1000};
-
-using Pipe = asio::posix::basic_stream_descriptor<Executor>;
-using Control = asio::basic_stream_socket<asio::local::stream_protocol, Executor>;
 
 // What a program needs to find itself; everything else may hold a secret of the gateway.
 constexpr const char* kInherited[] = {"PATH",   "HOME", "USER",          "LOGNAME",
@@ -66,27 +56,23 @@ struct Child::State {
       : loop(l),
         options(std::move(o)),
         on_stderr(std::move(callback)),
-        in(l.executor(), process.in),
-        out(l.executor(), process.out),
-        err(l.executor(), process.err),
-        control(l.executor(), asio::local::stream_protocol(), process.control),
+        in(l, process.in),
+        out(l, process.out),
+        err(l, process.err),
+        control(l, process.control),
         guardian(process.guardian) {}
   ~State() {
     // The guardian kills the group when the control socket closes.
-    error_code ignored;
-    control.close(ignored);
+    control.close();
     if (!exited) ::waitpid(guardian, nullptr, WNOHANG);
   }
 
   void order(char what) {
     // The socket is empty but for these bytes, so this never waits.
-    const ssize_t sent = ::send(control.native_handle(), &what, 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+    const ssize_t sent = ::send(control.fd(), &what, 1, MSG_NOSIGNAL | MSG_DONTWAIT);
     static_cast<void>(sent);  // a guardian that is gone has killed the group
   }
-  void close_in() {
-    error_code ignored;
-    in.close(ignored);
-  }
+  void close_in() { in.close(); }
   void has_exited(ExitStatus status);
   Task<bool> lock_writer();
   void unlock_writer();
@@ -100,7 +86,7 @@ struct Child::State {
   Pipe in;
   Pipe out;
   Pipe err;
-  Control control;
+  Pipe control;
   pid_t guardian;
   Buffer lines;
   size_t scanned = 0;                          // bytes of `lines` known to hold no newline
@@ -119,10 +105,9 @@ void Child::State::has_exited(ExitStatus status) {
 Task<> Child::State::watch(std::shared_ptr<State> self) {
   GuardianReport last;
   last.wait_status = SIGKILL;  // if the guardian itself was killed, the kernel has killed the child
-  const auto buffer = asio::buffer(&last, sizeof last);
-  co_await self->control.async_wait(Control::wait_read, kTuple);
-  const auto [error, n] = co_await self->control.async_read_some(buffer, kTuple);
-  if (error || n != sizeof last) last.wait_status = SIGKILL;
+  const std::span<char> bytes(reinterpret_cast<char*>(&last), sizeof last);
+  const PipeResult<size_t> got = co_await self->control.read_some(bytes);
+  if (!got || *got != sizeof last) last.wait_status = SIGKILL;
   ::waitpid(self->guardian, nullptr, 0);  // it exits right behind its report
   ExitStatus status;
   if (WIFSIGNALED(last.wait_status)) status.signal = WTERMSIG(last.wait_status);
@@ -139,11 +124,9 @@ Task<> Child::State::read_stderr(std::shared_ptr<State> self) {
       buffer.compact();
       if (buffer.space().empty()) buffer.reserve(buffer.capacity() * 2);
     }
-    const auto space = buffer.space();
-    const auto into = asio::buffer(space.data(), space.size());
-    const auto [error, n] = co_await self->err.async_read_some(into, kTuple);
-    if (error) break;
-    buffer.commit(n);
+    const PipeResult<size_t> n = co_await self->err.read_some(buffer.space());
+    if (!n || *n == 0) break;
+    buffer.commit(*n);
     for (;;) {
       const std::string_view view = buffer.view();
       const size_t newline = view.find('\n');
@@ -197,10 +180,9 @@ Result<std::unique_ptr<Child>> Child::spawn(Loop& loop, ChildOptions options, On
 
 Child::~Child() {
   if (!state_->exited) state_->order('K');
-  error_code ignored;
   state_->close_in();
-  state_->out.close(ignored);
-  state_->err.close(ignored);
+  state_->out.close();
+  state_->err.close();
   state_->on_stderr = nullptr;
 }
 
@@ -209,14 +191,15 @@ Task<Result<void>> Child::write_line(std::string line) {
   if (line.find('\n') != std::string::npos) co_return fail("a line must not contain a newline");
   line.push_back('\n');
   const bool is_open = co_await state->lock_writer();
-  error_code error = asio::error::broken_pipe;
+  int error = EPIPE;
   if (is_open) {
-    const auto bytes = asio::buffer(line);
-    const auto [why, n] = co_await asio::async_write(state->in, bytes, kTuple);
-    error = why;
+    const PipeResult<> written = co_await state->in.write_all(line);
+    error = written ? 0 : written.error();
   }
   state->unlock_writer();
-  if (error) co_return fail("the process does not read any more: " + error.message());
+  if (error != 0) {
+    co_return fail("the process does not read any more: " + std::string(std::strerror(error)));
+  }
   co_return Result<void>{};
 }
 
@@ -242,12 +225,12 @@ Task<Result<std::optional<std::string>>> Child::read_line() {
     lines.compact();
     if (lines.empty()) lines.shrink(4 * kReadBytes);
     if (lines.space().empty()) lines.reserve(std::max(kReadBytes, lines.capacity() * 2));
-    const auto space = lines.space();
-    const auto into = asio::buffer(space.data(), space.size());
-    const auto [error, n] = co_await state->out.async_read_some(into, kTuple);
-    if (error == asio::error::eof) co_return std::optional<std::string>();
-    if (error) co_return fail("cannot read from the process: " + error.message());
-    lines.commit(n);
+    const PipeResult<size_t> n = co_await state->out.read_some(lines.space());
+    if (!n) {
+      co_return fail("cannot read from the process: " + std::string(std::strerror(n.error())));
+    }
+    if (*n == 0) co_return std::optional<std::string>();
+    lines.commit(*n);
   }
 }
 

@@ -1,29 +1,21 @@
 #include "net/connector.h"
 
-#include <algorithm>
-#include <boost/asio/ip/address.hpp>
-#include <boost/asio/ip/basic_resolver.hpp>
 #include <vector>
+
+#include "net/resolver.h"
 
 namespace satgate::net {
 
-namespace asio = boost::asio;
-using asio::ip::tcp;
-using boost::system::error_code;
-
 namespace {
-constexpr size_t kAddressesMax = 4;  // tried one after the other
 using Opened = std::expected<std::unique_ptr<Stream>, ConnectFailure>;
 }  // namespace
 
-// A lookup cannot be interrupted: getaddrinfo runs on a thread of the event library until it is
-// done. The wait for it can, so the result is shared with whoever finishes last.
+// The wait for a lookup can end before the lookup does, so the result is shared with whoever
+// finishes last.
 struct Connector::Resolved {
-  explicit Resolved(Loop& loop) : resolver(loop.executor()), ready(loop) {}
-  asio::ip::basic_resolver<tcp, Executor> resolver;
+  explicit Resolved(Loop& loop) : ready(loop) {}
   Event ready;
-  error_code error;
-  std::vector<tcp::endpoint> endpoints;
+  std::vector<Endpoint> endpoints;
 };
 
 ConnectFailure Connector::failure(IoError error, std::string_view why) const {
@@ -42,31 +34,25 @@ void Connector::cancel() noexcept {
 
 Task<std::expected<std::shared_ptr<Connector::Resolved>, ConnectFailure>> Connector::resolve() {
   auto resolved = std::make_shared<Resolved>(loop_);
-  error_code error;
-  const auto literal = asio::ip::make_address(identity_.host, error);
-  if (!error) {
-    resolved->endpoints.emplace_back(literal, identity_.port);
+  if (const auto literal = Endpoint::of_literal(identity_.host, identity_.port)) {
+    resolved->endpoints.push_back(*literal);
     co_return resolved;
   }
   resolving_ = resolved;
-  auto on_resolved = [resolved](const error_code& why, const tcp::resolver::results_type& found) {
-    resolved->error = why;
-    for (const auto& entry : found) {
-      if (resolved->endpoints.size() < kAddressesMax) {
-        resolved->endpoints.push_back(entry.endpoint());
-      }
-    }
-    resolved->ready.notify();
+  auto on_resolved = [resolved, inbox = loop_.inbox()](std::vector<Endpoint> found) mutable {
+    inbox->put([resolved = std::move(resolved), found = std::move(found)]() mutable {
+      resolved->endpoints = std::move(found);
+      resolved->ready.notify();
+    });
   };
-  resolved->resolver.async_resolve(identity_.host, std::to_string(identity_.port),
-                                   tcp::resolver::numeric_service, std::move(on_resolved));
+  net::resolve(identity_.host, identity_.port, std::move(on_resolved));
   const bool is_ready = co_await resolved->ready.wait(timeout_);
   resolving_.reset();
   if (cancelled_) co_return std::unexpected(failure(IoError::cancelled, "cancelled"));
   if (!is_ready) {
     co_return std::unexpected(failure(IoError::timed_out, "the name lookup timed out"));
   }
-  if (resolved->error || resolved->endpoints.empty()) {
+  if (resolved->endpoints.empty()) {
     co_return std::unexpected(failure(IoError::failed, "the name is not known"));
   }
   co_return resolved;
@@ -75,12 +61,12 @@ Task<std::expected<std::shared_ptr<Connector::Resolved>, ConnectFailure>> Connec
 Task<Opened> Connector::connect() {
   auto resolved = co_await resolve();
   if (!resolved) co_return std::unexpected(std::move(resolved).error());
-  const std::vector<tcp::endpoint>& endpoints = (*resolved)->endpoints;
+  const std::vector<Endpoint>& endpoints = (*resolved)->endpoints;
   // A dead address must not use up the time of the ones behind it.
   const Milliseconds each = timeout_ / static_cast<int64_t>(endpoints.size());
   ConnectFailure last;
-  for (const tcp::endpoint& endpoint : endpoints) {
-    auto stream = std::make_unique<Stream>(loop_, Socket(loop_.executor()));
+  for (const Endpoint& endpoint : endpoints) {
+    auto stream = std::make_unique<Stream>(loop_);
     stream_ = stream.get();
     stream->set_deadline(each);
     const Io<> connected = co_await stream->connect(endpoint);

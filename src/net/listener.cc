@@ -2,18 +2,12 @@
 
 #include <sys/socket.h>
 
-#include <boost/asio/as_tuple.hpp>
-#include <boost/asio/deferred.hpp>
-#include <boost/asio/ip/address.hpp>
-#include <boost/asio/ip/v6_only.hpp>
+#include <cerrno>
+#include <cstring>
 
 #include "base/text.h"
 
 namespace satgate::net {
-
-namespace asio = boost::asio;
-using asio::ip::tcp;
-using boost::system::error_code;
 
 namespace {
 
@@ -25,30 +19,37 @@ Result<ListenAddress> bad_address(std::string_view text) {
               "\": expected ADDRESS:PORT, such as 127.0.0.1:8000 or [::1]:8000");
 }
 
-Error cannot_listen(const ListenAddress& address, const error_code& error) {
-  std::string why = error.message();
-  if (error == asio::error::address_in_use) why = "the address is already in use";
-  if (error == asio::error::access_denied) why = "no permission for this port";
+Error cannot_listen(const ListenAddress& address, int error) {
+  std::string why = std::strerror(error);
+  if (error == EADDRINUSE) why = "the address is already in use";
+  if (error == EACCES) why = "no permission for this port";
   return Error{"cannot listen on " + to_string(address) + ": " + why};
 }
 
-using Reuse = asio::detail::socket_option::boolean<SOL_SOCKET, SO_REUSEPORT>;
-
-template <class Acceptor>
-error_code bind_to(Acceptor& acceptor, const tcp::endpoint& endpoint, bool share) {
-  error_code error;
-  acceptor.open(endpoint.protocol(), error);
-  if (!error) acceptor.set_option(asio::socket_base::reuse_address(true), error);
-  if (!error && share) acceptor.set_option(Reuse(true), error);
-  if (!error && endpoint.address().is_v6()) acceptor.set_option(asio::ip::v6_only(true), error);
-  if (!error) acceptor.bind(endpoint, error);
-  return error;
+bool set(int fd, int level, int option) {
+  const int yes = 1;
+  return ::setsockopt(fd, level, option, &yes, sizeof yes) == 0;
 }
 
-bool is_out_of_descriptors(const error_code& error) {
-  return error == asio::error::no_descriptors || error == asio::error::no_memory ||
-         error == asio::error::no_buffer_space ||
-         error == error_code(ENFILE, boost::system::system_category());
+// A listening socket. Not open: errno says why.
+Socket listen_on(const Endpoint& endpoint, bool share, int backlog) {
+  Socket socket = new_tcp_socket(endpoint.family());
+  if (!socket.is_open()) return socket;
+  const int fd = socket.fd();
+  bool ok = set(fd, SOL_SOCKET, SO_REUSEADDR);
+  ok = ok && (!share || set(fd, SOL_SOCKET, SO_REUSEPORT));
+  ok = ok && (endpoint.family() != AF_INET6 || set(fd, IPPROTO_IPV6, IPV6_V6ONLY));
+  ok = ok && ::bind(fd, endpoint.address(), endpoint.size()) == 0;
+  ok = ok && ::listen(fd, backlog) == 0;
+  if (ok) return socket;
+  const int why = errno;
+  socket = Socket();
+  errno = why;
+  return socket;
+}
+
+bool is_out_of_descriptors(int error) {
+  return error == EMFILE || error == ENFILE || error == ENOMEM || error == ENOBUFS;
 }
 
 }  // namespace
@@ -72,9 +73,8 @@ Result<ListenAddress> parse_listen_address(std::string_view text) {
     return address;
   }
   address.host = host.empty() || host == "*" ? "0.0.0.0" : std::string(host);
-  error_code error;
-  const auto parsed = asio::ip::make_address(address.host, error);
-  if (error || parsed.is_v6() != is_bracketed) return bad_address(text);
+  const auto parsed = Endpoint::of_literal(address.host, address.port);
+  if (!parsed || (parsed->family() == AF_INET6) != is_bracketed) return bad_address(text);
   return address;
 }
 
@@ -85,46 +85,74 @@ std::string to_string(const ListenAddress& address) {
 
 Result<std::unique_ptr<Listener>> Listener::open(Loop& loop, const ListenAddress& address,
                                                  Share share) {
-  error_code error;
-  const auto host = asio::ip::make_address(address.host, error);
-  if (error) return std::unexpected(cannot_listen(address, error));
-  const tcp::endpoint endpoint(host, address.port);
+  const auto endpoint = Endpoint::of_literal(address.host, address.port);
+  if (!endpoint) return std::unexpected(cannot_listen(address, EADDRNOTAVAIL));
   if (share == Share::first && address.port != 0) {
     // SO_REUSEPORT would let a second gateway of the same user take half of the connections. A
     // socket without it finds out whether anybody listens.
-    Acceptor probe(loop.executor());
-    error = bind_to(probe, endpoint, false);
-    if (!error) probe.listen(1, error);
-    if (error) return std::unexpected(cannot_listen(address, error));
+    if (!listen_on(*endpoint, false, 1).is_open()) {
+      return std::unexpected(cannot_listen(address, errno));
+    }
   }
-  Acceptor acceptor(loop.executor());
-  error = bind_to(acceptor, endpoint, true);
-  if (!error) acceptor.listen(kBacklog, error);
-  if (error) return std::unexpected(cannot_listen(address, error));
+  Socket socket = listen_on(*endpoint, true, kBacklog);
+  if (!socket.is_open()) return std::unexpected(cannot_listen(address, errno));
+  Endpoint bound;
   ListenAddress real = address;
-  real.port = acceptor.local_endpoint(error).port();
-  if (error) return std::unexpected(cannot_listen(address, error));
-  return std::unique_ptr<Listener>(new Listener(loop, std::move(acceptor), std::move(real)));
+  if (::getsockname(socket.fd(), bound.address(), bound.room()) != 0) {
+    return std::unexpected(cannot_listen(address, errno));
+  }
+  real.port = bound.port();
+  std::unique_ptr<Listener> listener(new Listener(loop, std::move(real)));
+  if (!listener->descriptor_.open(socket.release())) {
+    return std::unexpected(cannot_listen(address, errno));
+  }
+  return listener;
 }
+
+// Waits for one connection.
+class Listener::Accept final : public Operation {
+ public:
+  explicit Accept(Descriptor& descriptor) : descriptor_(descriptor) {}
+  bool await_ready() { return attempt(); }
+  void await_suspend(std::coroutine_handle<> waiter) { wait_at(descriptor_, waiter); }
+  // Not open: `error()` says why, 0 that the listener is closed.
+  Socket await_resume() { return std::move(socket_); }
+  int error() const { return error_; }
+
+ private:
+  bool attempt() override {
+    while (descriptor_.is_open()) {
+      socket_ = Socket(
+          ::accept4(descriptor_.fd(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+      if (socket_.is_open()) return true;
+      if (errno == EAGAIN || errno == EWOULDBLOCK) return false;
+      // A connection that has died in the queue is no reason to stop; a lack of memory is.
+      error_ = errno;
+      if (is_out_of_descriptors(error_)) return true;
+    }
+    error_ = 0;
+    return true;
+  }
+  Descriptor& descriptor_;
+  Socket socket_;
+  int error_ = 0;
+};
 
 Task<Result<Socket>> Listener::accept() {
   for (;;) {
-    if (!acceptor_.is_open()) co_return fail("the listener is closed");
-    auto [error, socket] = co_await acceptor_.async_accept(asio::as_tuple(asio::deferred));
-    if (!error) {
-      socket.set_option(tcp::no_delay(true), error);
+    Accept accepting(descriptor_);
+    Socket socket = co_await accepting;
+    if (socket.is_open()) {
+      set_no_delay(socket.fd());
       co_return Result<Socket>(std::move(socket));
     }
-    if (error == asio::error::operation_aborted || error == asio::error::bad_descriptor) {
-      co_return fail("the listener is closed");
-    }
-    if (is_out_of_descriptors(error)) co_await sleep(loop_, kNoDescriptorPause);
+    if (accepting.error() == 0) co_return fail("the listener is closed");
+    co_await sleep(loop_, kNoDescriptorPause);
   }
 }
 
 void Listener::close() {
-  error_code error;
-  acceptor_.close(error);
+  descriptor_.close();
 }
 
 }  // namespace satgate::net

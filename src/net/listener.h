@@ -1,16 +1,16 @@
 // Listening sockets. One Listener per loop and address; several loops share a port by SO_REUSEPORT.
 #pragma once
 
-#include <boost/asio/basic_socket_acceptor.hpp>
-#include <boost/asio/ip/tcp.hpp>
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
 
 #include "base/result.h"
+#include "net/address.h"
+#include "net/descriptor.h"
 #include "net/loop.h"
-#include "net/stream.h"
+#include "net/task.h"
 
 namespace satgate::net {
 
@@ -44,13 +44,13 @@ class Listener {
   void close();  // on the loop; a pending accept() ends
 
  private:
-  using Acceptor = boost::asio::basic_socket_acceptor<boost::asio::ip::tcp, Executor>;
+  class Accept;
 
-  Listener(Loop& loop, Acceptor acceptor, ListenAddress address)
-      : loop_(loop), acceptor_(std::move(acceptor)), address_(std::move(address)) {}
+  Listener(Loop& loop, ListenAddress address)
+      : loop_(loop), descriptor_(loop), address_(std::move(address)) {}
 
   Loop& loop_;
-  Acceptor acceptor_;
+  Descriptor descriptor_;
   ListenAddress address_;
 };
 

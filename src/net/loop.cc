@@ -1,115 +1,144 @@
 #include "net/loop.h"
 
+#include <sys/eventfd.h>
+#include <unistd.h>
+
 #include <algorithm>
-#include <boost/asio/as_tuple.hpp>
-#include <boost/asio/deferred.hpp>
-#include <boost/asio/post.hpp>
-#include <exception>
+#include <cerrno>
 
 #include "base/assert.h"
+#include "net/descriptor.h"
 
 namespace satgate::net {
 
-namespace asio = boost::asio;
-using SteadyClock = std::chrono::steady_clock;
+namespace {
+constexpr Milliseconds kForever{60'000};
+thread_local Loop* current_loop = nullptr;
+}  // namespace
 
-void Deadline::arm(Milliseconds after) {
-  loop_.wheel().arm(*this, after);
+// ---- Inbox
+
+void Inbox::put(Item item) {
+  const std::lock_guard lock(mutex_);
+  if (closed_) return;
+  items_.push_back(std::move(item));
+  if (std::exchange(asleep_, false)) wake();
 }
 
-void Deadline::disarm() {
-  if (armed_) loop_.wheel().disarm(*this);
+bool Inbox::take(std::vector<Item>& items) {
+  const std::lock_guard lock(mutex_);
+  asleep_ = false;
+  items.swap(items_);
+  return !items.empty();
 }
 
-Wheel::Wheel(asio::io_context& context) : timer_(context), start_(SteadyClock::now()) {}
-
-void Wheel::close() {
-  timer_.reset();
+bool Inbox::may_sleep() {
+  const std::lock_guard lock(mutex_);
+  asleep_ = items_.empty();
+  return asleep_;
 }
 
-SteadyClock::duration Wheel::elapsed() const {
-  return SteadyClock::now() - start_;
+void Inbox::wake() {
+  const uint64_t one = 1;
+  // Fails only when the counter is full, and then the loop is being woken already.
+  static_cast<void>(!::write(wake_, &one, sizeof one));
 }
 
-void Wheel::arm(Deadline& deadline, Milliseconds after) {
-  disarm(deadline);
-  const auto now = elapsed();
-  // Nothing is armed, so no slot below this one can hold anything.
-  if (armed_ == 0 && !running_) done_tick_ = static_cast<uint64_t>(now / kTick);
-  const auto due = now + std::max(after, Milliseconds{0});
-  const auto tick = static_cast<uint64_t>((due + kTick - SteadyClock::duration{1}) / kTick);
-  deadline.due_tick_ = std::max(tick, done_tick_ + 1);
-  Deadline*& head = slots_[deadline.due_tick_ % kSlots];
-  deadline.previous_ = nullptr;
-  deadline.next_ = head;
-  if (head != nullptr) head->previous_ = &deadline;
-  head = &deadline;
-  deadline.armed_ = true;
-  ++armed_;
-  if (!running_) schedule();
+void Inbox::close() {
+  std::vector<Item> dropped;
+  const std::lock_guard lock(mutex_);
+  closed_ = true;
+  dropped.swap(items_);
 }
 
-void Wheel::disarm(Deadline& deadline) {
-  if (deadline.armed_) unlink(deadline);
+std::shared_ptr<Inbox> current_inbox() {
+  RELEASE_ASSERT(current_loop != nullptr);
+  return current_loop->inbox();
 }
 
-void Wheel::unlink(Deadline& deadline) {
-  if (deadline.previous_ != nullptr) {
-    deadline.previous_->next_ = deadline.next_;
+void resume_in(Inbox& inbox, std::coroutine_handle<> waiter) {
+  if (current_loop != nullptr && current_loop->inbox().get() == &inbox) {
+    current_loop->make_ready(waiter);
   } else {
-    slots_[deadline.due_tick_ % kSlots] = deadline.next_;
+    inbox.put(waiter);
   }
-  if (deadline.next_ != nullptr) deadline.next_->previous_ = deadline.previous_;
-  deadline.armed_ = false;
-  --armed_;
 }
 
-void Wheel::schedule() {
-  if (!timer_) return;
-  running_ = true;
-  timer_->expires_at(start_ + kTick * static_cast<int64_t>(done_tick_ + 1));
-  timer_->async_wait([this](const boost::system::error_code& error) {
-    if (!error) turn();
-  });
-}
+// ---- Spawned tasks
 
-void Wheel::turn() {
-  const auto now = static_cast<uint64_t>(elapsed() / kTick);
-  // After a long pause one turn of the wheel visits every slot, whatever the time that has passed.
-  if (now - done_tick_ > kSlots) done_tick_ = now - kSlots;
-  while (done_tick_ < now) {
-    ++done_tick_;
-    run_slot(done_tick_);
+// In the list of what the loop owns for as long as the coroutine lives.
+struct Loop::Root {
+  explicit Root(Loop& owner) : loop(owner), next(owner.roots_) {
+    if (next != nullptr) next->previous = this;
+    owner.roots_ = this;
   }
-  running_ = false;
-  if (armed_ > 0) schedule();
-}
+  ~Root() {
+    if (next != nullptr) next->previous = previous;
+    (previous != nullptr ? previous->next : loop.roots_) = next;
+  }
+  Root(const Root&) = delete;
+  Root& operator=(const Root&) = delete;
 
-void Wheel::run_slot(uint64_t tick) {
-  // A callback may arm and disarm anything, so the search starts again after each one. A slot holds
-  // few overdue nodes; the others are of later turns.
-  for (Deadline* node = slots_[tick % kSlots]; node != nullptr;) {
-    if (node->due_tick_ > tick) {
-      node = node->next_;
-      continue;
+  Loop& loop;
+  Root* next;
+  Root* previous = nullptr;
+  std::coroutine_handle<> handle;
+};
+
+// A coroutine that nobody awaits. It destroys itself at its end.
+struct Loop::RootTask {
+  struct promise_type {
+    promise_type(Loop& owner, Task<>&) : root(owner) {}
+    static void* operator new(size_t size) { return allocate_frame(size); }
+    static void operator delete(void* frame, size_t size) noexcept { free_frame(frame, size); }
+    RootTask get_return_object() {
+      root.handle = std::coroutine_handle<promise_type>::from_promise(*this);
+      return {root.handle};
     }
-    unlink(*node);
-    node->on_overdue_(node->subject_);
-    node = slots_[tick % kSlots];
+    std::suspend_always initial_suspend() noexcept { return {}; }
+    std::suspend_never final_suspend() noexcept { return {}; }
+    void return_void() noexcept {}
+    // Nobody could say what the task had done with money: stop and recover from the journal.
+    void unhandled_exception() noexcept { RELEASE_ASSERT(false); }
+
+    Root root;
+  };
+  std::coroutine_handle<> handle;
+
+  static RootTask run(Loop&, Task<> task) { co_await std::move(task); }
+};
+
+void Loop::adopt(Task<> task) {
+  make_ready(RootTask::run(*this, std::move(task)).handle);
+}
+
+void spawn(Loop& loop, Task<> task) {
+  if (current_loop == &loop) {
+    loop.adopt(std::move(task));
+  } else {
+    loop.post([&loop, one = std::move(task)]() mutable { loop.adopt(std::move(one)); });
   }
 }
 
-Loop::Loop()
-    : context_(std::make_unique<asio::io_context>(1)),
-      wheel_(*context_),
-      work_(context_->get_executor()) {}
+// ---- Loop
+
+Loop::Loop() : epoll_(::epoll_create1(EPOLL_CLOEXEC)), wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+  // Without them there is no gateway; at the start of a process there is nothing to lose either.
+  RELEASE_ASSERT(epoll_ >= 0 && wake_ >= 0);
+  inbox_ = std::make_shared<Inbox>(wake_);
+  epoll_event event{};
+  event.events = EPOLLIN | EPOLLET;
+  RELEASE_ASSERT(::epoll_ctl(epoll_, EPOLL_CTL_ADD, wake_, &event) == 0);
+}
 
 Loop::~Loop() {
   stop();
   join();
-  wheel_.close();
-  work_.reset();
-  context_.reset();
+  inbox_->close();
+  while (roots_ != nullptr)
+    roots_->handle.destroy();
+  ::close(wake_);
+  ::close(epoll_);
 }
 
 void Loop::start() {
@@ -118,13 +147,29 @@ void Loop::start() {
 }
 
 void Loop::run() {
+  run_for(Milliseconds::max());
+}
+
+void Loop::run_for(Milliseconds at_most) {
+  Loop* const outer = std::exchange(current_loop, this);
   runner_.store(std::this_thread::get_id());
-  context_->run();
+  const auto start = Wheel::Clock::now();
+  while (!stopping_.load(std::memory_order_acquire)) {
+    Milliseconds left = kForever;
+    if (at_most != Milliseconds::max()) {
+      left = at_most - std::chrono::floor<Milliseconds>(Wheel::Clock::now() - start);
+      if (left <= Milliseconds{0}) break;
+    }
+    turn(std::min(left, kForever));
+  }
+  stopping_.store(false, std::memory_order_release);
   runner_.store(std::thread::id{});
+  current_loop = outer;
 }
 
 void Loop::stop() {
-  context_->stop();
+  stopping_.store(true, std::memory_order_release);
+  inbox_->put(std::coroutine_handle<>());
 }
 
 void Loop::join() {
@@ -132,45 +177,123 @@ void Loop::join() {
 }
 
 void Loop::post(std::move_only_function<void()> work) {
-  asio::post(*context_, std::move(work));
+  inbox_->put(std::move(work));
 }
 
 bool Loop::in_loop_thread() const {
   return runner_.load() == std::this_thread::get_id();
 }
 
-void spawn(Loop& loop, Task<> task) {
-  asio::co_spawn(loop.executor(), std::move(task), [](const std::exception_ptr& error) {
-    // Nobody could say what the task had done with money: stop and recover from the journal.
-    RELEASE_ASSERT(error == nullptr);
-  });
+Wheel::Clock::time_point Loop::now() const {
+  return in_turn_ ? now_ : Wheel::Clock::now();
 }
+
+bool Loop::watch(int descriptor, Descriptor& watcher) {
+  epoll_event event{};
+  event.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
+  event.data.ptr = &watcher;
+  return ::epoll_ctl(epoll_, EPOLL_CTL_ADD, descriptor, &event) == 0;
+}
+
+void Loop::forget(Descriptor& watcher) {
+  for (epoll_event& event : undelivered_) {
+    if (event.data.ptr == &watcher) event.data.ptr = nullptr;
+  }
+}
+
+void Loop::turn(Milliseconds at_most) {
+  now_ = Wheel::Clock::now();
+  in_turn_ = true;
+  wheel_.turn(now_);
+  run_inbox();
+  run_ready();
+  end_turn();
+  in_turn_ = false;
+  wait(at_most);
+}
+
+void Loop::run_inbox() {
+  if (!inbox_->take(taken_)) return;
+  for (Inbox::Item& item : taken_) {
+    if (auto* const waiter = std::get_if<std::coroutine_handle<>>(&item)) {
+      if (*waiter) make_ready(*waiter);
+    } else {
+      std::get<std::move_only_function<void()>>(item)();
+    }
+  }
+  taken_.clear();
+}
+
+void Loop::run_ready() {
+  while (!ready_.empty()) {
+    running_.swap(ready_);
+    for (size_t i = 0; i < running_.size(); ++i) {
+      if (stopping_.load(std::memory_order_relaxed)) {
+        // They keep their place for the next run.
+        ready_.insert(ready_.begin(), running_.begin() + static_cast<ptrdiff_t>(i), running_.end());
+        running_.clear();
+        return;
+      }
+      running_[i].resume();
+    }
+    running_.clear();
+  }
+}
+
+void Loop::end_turn() {
+  do {
+    for (size_t i = 0; i < hooks_.size(); ++i)
+      hooks_[i]->at_end_(hooks_[i]->subject_);
+    run_ready();
+  } while (!ready_.empty() && !stopping_.load(std::memory_order_relaxed));
+}
+
+// Waits for events and hands them to their descriptors, which make coroutines ready.
+void Loop::wait(Milliseconds at_most) {
+  if (stopping_.load(std::memory_order_acquire)) return;
+  const auto quiet = wheel_.quiet_for(now_);
+  if (quiet) at_most = std::min(at_most, *quiet);
+  if (!inbox_->may_sleep()) at_most = Milliseconds{0};
+  const int count = ::epoll_wait(epoll_, events_.data(), static_cast<int>(events_.size()),
+                                 static_cast<int>(at_most.count()));
+  if (count <= 0) return;
+  const auto events = std::span(events_).first(static_cast<size_t>(count));
+  for (size_t i = 0; i < events.size(); ++i) {
+    undelivered_ = events.subspan(i + 1);
+    auto* const watcher = static_cast<Descriptor*>(events[i].data.ptr);
+    if (watcher != nullptr) watcher->on_events(events[i].events);
+  }
+  undelivered_ = {};
+}
+
+TurnHook::TurnHook(Loop& loop, Callback at_end, void* subject)
+    : loop_(loop), at_end_(at_end), subject_(subject) {
+  loop_.hooks_.push_back(this);
+}
+
+TurnHook::~TurnHook() {
+  std::erase(loop_.hooks_, this);
+}
+
+// ---- Waiting
 
 Task<> sleep(Loop& loop, Milliseconds delay) {
-  asio::steady_timer timer(loop.context(), delay);
-  co_await timer.async_wait(asio::as_tuple(asio::deferred));
+  Event never(loop);
+  co_await never.wait(delay);
 }
 
-Task<bool> Event::wait(Milliseconds at_most) {
-  if (!notified_ && !cancelled_) {
-    timer_.expires_after(at_most);
-    co_await timer_.async_wait(asio::as_tuple(asio::deferred));
-  }
-  co_return std::exchange(notified_, false);
+void Event::wake() {
+  if (waiter_) loop_.make_ready(std::exchange(waiter_, nullptr));
 }
 
 void Event::notify() {
   notified_ = true;
-  timer_.cancel();
+  wake();
 }
 
 void Event::cancel() noexcept {
   cancelled_ = true;
-  try {
-    timer_.cancel();
-  } catch (const std::exception&) {
-    // A timer without a waiter has nothing to cancel.
-  }
+  wake();
 }
 
 }  // namespace satgate::net

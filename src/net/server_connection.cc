@@ -11,14 +11,14 @@ using wire::BodyFraming;
 using wire::Progress;
 
 namespace {
-constexpr size_t kInputBytes = 32 * 1024;
+constexpr size_t kInputBytes = BufferPool::kBytes;
 constexpr size_t kBodySpaceMin = 8 * 1024;
 constexpr size_t kBodyKeepBytes = 256 * 1024;  // larger buffers are given back after the request
 constexpr Milliseconds kLinger{1000};
 }  // namespace
 
 ServerConnection::ServerConnection(Loop& loop, Socket socket, const HttpServerOptions& options)
-    : options_(options), stream_(loop, std::move(socket)), in_(kInputBytes) {
+    : options_(options), stream_(loop, std::move(socket)) {
   remote_address_ = stream_.remote_address();
   stream_.set_write_timeout(options_.write_timeout);
 }
@@ -91,15 +91,24 @@ Task<bool> ServerConnection::read_head() {
   }
 }
 
+// An idle connection keeps no buffer.
+Task<bool> ServerConnection::wait_idle() {
+  if (draining_) co_return false;
+  stream_.loop().buffers().give(std::exchange(in_, Buffer()));
+  idle_ = true;
+  const Io<> stirred = co_await stream_.readable();
+  idle_ = false;
+  in_ = stream_.loop().buffers().take();
+  co_return stirred.has_value();
+}
+
 Task<bool> ServerConnection::wait_for_bytes() {
+  if (in_.empty() && !co_await wait_idle()) co_return false;
   if (in_.space().empty()) {
     // The parser refuses a head before it grows beyond its limit, so this is bounded.
     in_.reserve(in_.capacity() * 2);
   }
-  idle_ = in_.empty();
-  if (idle_ && draining_) co_return false;
   const Io<size_t> n = co_await stream_.read_some(in_.space());
-  idle_ = false;
   if (n && *n > 0) {
     in_.commit(*n);
     co_return true;
@@ -157,7 +166,7 @@ Task<bool> ServerConnection::end_request() {
   if (!reader_.is_done() && !co_await drain_body()) co_return false;
   body_.shrink(kBodyKeepBytes);
   if (in_.capacity() > kBodyKeepBytes && in_.size() <= kInputBytes) {
-    Buffer smaller(kInputBytes);
+    Buffer smaller = stream_.loop().buffers().take();
     smaller.append(in_.view());
     in_ = std::move(smaller);
   }

@@ -44,6 +44,7 @@ class ServerConnection final : public ServerExchange {
   enum class Phase : uint8_t { none, started, finished, broken };
 
   Task<bool> read_head();
+  Task<bool> wait_idle();
   Task<bool> wait_for_bytes();
   void begin_request(size_t head_bytes);
   Task<bool> end_request();

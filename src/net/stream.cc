@@ -7,22 +7,15 @@
 
 #include <algorithm>
 #include <array>
-#include <boost/asio/as_tuple.hpp>
-#include <boost/asio/buffer.hpp>
-#include <boost/asio/deferred.hpp>
-#include <boost/asio/error.hpp>
 #include <cerrno>
+#include <cstring>
 
+#include "base/assert.h"
 #include "net/bio.h"
 
 namespace satgate::net {
 
-namespace asio = boost::asio;
-using asio::ip::tcp;
-using boost::system::error_code;
-
 namespace {
-constexpr auto kTuple = asio::as_tuple(asio::deferred);
 constexpr size_t kRecordBytes = 16 * 1024;  // plaintext of one TLS record
 }  // namespace
 
@@ -42,192 +35,218 @@ std::string_view to_string(IoError error) {
   return "unknown";
 }
 
-// What watches the peer. It outlives the stream while a wait of the event loop refers to it; the
-// stream pointer then is null.
-struct Stream::Watch : std::enable_shared_from_this<Stream::Watch> {
-  explicit Watch(Stream& s) : stream(&s), grace(s.loop_, &Watch::first_look, this) {}
+// Waits until a connection has been made, or has failed.
+class Stream::Opening final : public Step {
+ public:
+  explicit Opening(Stream& stream) : Step(stream) {}
+  Io<> await_resume() const { return result_; }
 
-  static void first_look(void* self) { static_cast<Watch*>(self)->check(); }
-
-  void check() {
-    if (stream == nullptr || on_gone == nullptr) return;
-    const Look seen = stream->look();
-    if (seen == Look::quiet) {
-      wait();
-    } else {
-      const auto call = std::exchange(on_gone, nullptr);
-      if (seen == Look::gone) call(subject);
+ private:
+  bool attempt() override {
+    if (stream_.stopped()) {
+      result_ = std::unexpected(stream_.stop_reason(0));
+      return true;
     }
+    if (!stream_.descriptor_.may_write()) return false;
+    int error = 0;
+    socklen_t size = sizeof error;
+    if (::getsockopt(stream_.descriptor_.fd(), SOL_SOCKET, SO_ERROR, &error, &size) != 0) {
+      error = errno;
+    }
+    if (error != 0) result_ = std::unexpected(stream_.stop_reason(error));
+    return true;
   }
+  Io<> result_;
+};
 
-  // A wait that is still pending from an earlier watch serves this one as well.
-  void wait() {
-    if (waiting) return;
-    waiting = true;
-    stream->socket_.async_wait(tcp::socket::wait_read,
-                               [self = shared_from_this()](const error_code&) {
-                                 self->waiting = false;
-                                 self->check();
-                               });
+class Stream::Handshake final : public Step {
+ public:
+  explicit Handshake(Stream& stream) : Step(stream) {}
+  Io<> await_resume() const { return result_; }
+
+ private:
+  bool attempt() override {
+    if (stream_.stopped()) {
+      result_ = std::unexpected(stream_.stop_reason(0));
+      return true;
+    }
+    ERR_clear_error();
+    const int result = SSL_do_handshake(stream_.ssl_.get());
+    if (result == 1) return true;
+    const int ssl_error = SSL_get_error(stream_.ssl_.get(), result);
+    if (ssl_error == SSL_ERROR_WANT_READ || ssl_error == SSL_ERROR_WANT_WRITE) return false;
+    result_ = std::unexpected(stream_.tls_failure(ssl_error));
+    return true;
   }
-
-  Stream* stream;
-  Deadline grace;
-  void (*on_gone)(void*) = nullptr;
-  void* subject = nullptr;
-  bool waiting = false;
+  Io<> result_;
 };
 
 Stream::Stream(Loop& loop, Socket socket)
     : loop_(loop),
-      socket_(std::move(socket)),
+      descriptor_(loop),
       ssl_(nullptr, SSL_free),
-      deadline_(loop, &Stream::deadline_passed, this) {}
+      deadline_(loop, &Stream::deadline_passed, this),
+      grace_(loop, &Stream::first_look, this) {
+  // A socket that can not be watched reads as closed.
+  if (socket.is_open()) static_cast<void>(descriptor_.open(socket.release()));
+}
 
 Stream::~Stream() {
-  if (watch_ != nullptr) {
-    watch_->stream = nullptr;
-    watch_->grace.disarm();
-  }
+  unwatch_peer();
   close();
 }
 
-Task<Io<>> Stream::connect(tcp::endpoint endpoint) {
-  error_code error;
-  socket_.open(endpoint.protocol(), error);
-  if (!error) socket_.set_option(tcp::no_delay(true), error);
-  if (!error) {
-    std::tie(error) = co_await socket_.async_connect(endpoint, kTuple);
+Task<Io<>> Stream::connect(Endpoint endpoint) {
+  Socket socket = new_tcp_socket(endpoint.family());
+  if (!socket.is_open()) co_return std::unexpected(stop_reason(errno));
+  set_no_delay(socket.fd());
+  const int fd = socket.fd();
+  int error = 0;
+  if (::connect(fd, endpoint.address(), endpoint.size()) != 0 && errno != EINPROGRESS) {
+    error = errno;
   }
-  if (!error) co_return Io<>{};
-  error_text_ = error.message();
-  co_return std::unexpected(stop_reason(error));
+  if (error != 0 || !descriptor_.open(socket.release())) {
+    co_return std::unexpected(stop_reason(error != 0 ? error : errno));
+  }
+  // Writable means connected, or failed: the event will tell.
+  descriptor_.note_unwritable();
+  const Io<> connected = co_await Opening(*this);
+  co_return connected;
 }
 
 // ---- Reading
 
-Task<Io<size_t>> Stream::read_some(std::span<char> into) {
-  return ssl_ == nullptr ? read_plain(into) : read_tls(into);
-}
-
-Task<Io<size_t>> Stream::read_plain(std::span<char> into) {
-  if (stopped()) co_return std::unexpected(stop_reason({}));
-  const auto buffer = asio::buffer(into.data(), into.size());
-  const auto [error, n] = co_await socket_.async_read_some(buffer, kTuple);
-  if (!error) co_return n;
-  if (error == asio::error::eof) co_return size_t{0};
-  co_return std::unexpected(stop_reason(error));
-}
-
-Task<Io<size_t>> Stream::read_tls(std::span<char> into) {
-  for (;;) {
-    if (stopped()) co_return std::unexpected(stop_reason({}));
-    size_t n = 0;
-    ERR_clear_error();
-    const int result = SSL_read_ex(ssl_.get(), into.data(), into.size(), &n);
-    if (result == 1) co_return n;
-    const int ssl_error = SSL_get_error(ssl_.get(), result);
-    if (ssl_error == SSL_ERROR_ZERO_RETURN) co_return size_t{0};
-    if (ssl_error != SSL_ERROR_WANT_READ && ssl_error != SSL_ERROR_WANT_WRITE) {
-      co_return std::unexpected(tls_failure(ssl_error));
-    }
-    const auto type =
-        ssl_error == SSL_ERROR_WANT_READ ? tcp::socket::wait_read : tcp::socket::wait_write;
-    const Io<> waited = co_await wait_for(type);
-    if (!waited) co_return std::unexpected(waited.error());
+bool Stream::Read::attempt() {
+  if (stream_.stopped()) {
+    result_ = std::unexpected(stream_.stop_reason(0));
+    return true;
   }
+  if (stream_.ssl_ != nullptr) return attempt_tls();
+  const ssize_t got = stream_.descriptor_.receive(into_.data(), into_.size());
+  if (got >= 0) {
+    result_ = static_cast<size_t>(got);
+    return true;
+  }
+  if (errno == EAGAIN || errno == EWOULDBLOCK) return false;
+  result_ = std::unexpected(stream_.stop_reason(errno));
+  return true;
+}
+
+bool Stream::Read::attempt_tls() {
+  size_t got = 0;
+  ERR_clear_error();
+  const int result = SSL_read_ex(stream_.ssl_.get(), into_.data(), into_.size(), &got);
+  if (result == 1) {
+    result_ = got;
+    return true;
+  }
+  const int ssl_error = SSL_get_error(stream_.ssl_.get(), result);
+  if (ssl_error == SSL_ERROR_WANT_READ || ssl_error == SSL_ERROR_WANT_WRITE) return false;
+  if (ssl_error == SSL_ERROR_ZERO_RETURN) {
+    result_ = size_t{0};
+  } else {
+    result_ = std::unexpected(stream_.tls_failure(ssl_error));
+  }
+  return true;
+}
+
+bool Stream::Readable::attempt() {
+  if (stream_.stopped()) {
+    result_ = std::unexpected(stream_.stop_reason(0));
+    return true;
+  }
+  return stream_.descriptor_.may_read() ||
+         (stream_.ssl_ != nullptr && SSL_has_pending(stream_.ssl_.get()) == 1);
 }
 
 // ---- Writing
 
-Task<Io<>> Stream::write_all(std::span<const std::string_view> pieces) {
-  return ssl_ == nullptr ? write_plain(pieces) : write_tls(pieces);
+Stream::Write::Write(Stream& stream, std::span<const std::string_view> pieces) : Step(stream) {
+  RELEASE_ASSERT(pieces.size() <= pieces_.size());
+  for (const std::string_view piece : pieces) {
+    if (piece.empty()) continue;
+    pieces_[count_++] = {const_cast<char*>(piece.data()), piece.size()};
+  }
 }
 
-Task<Io<>> Stream::write_all(std::string_view piece) {
-  const std::array<std::string_view, 1> pieces = {piece};
-  co_return co_await write_all(std::span<const std::string_view>(pieces));
+void Stream::Write::await_suspend(std::coroutine_handle<> waiter) {
+  waited_ = true;
+  stream_.start_deadline(stream_.write_timeout_);
+  Step::await_suspend(waiter);
 }
 
-Task<Io<>> Stream::write_plain(std::span<const std::string_view> pieces) {
-  size_t index = 0;
-  size_t offset = 0;  // into pieces[index]
-  while (index < pieces.size()) {
-    if (stopped()) co_return std::unexpected(stop_reason({}));
-    std::array<iovec, 8> parts{};
-    size_t count = 0;
-    for (size_t i = index; i < pieces.size() && count < parts.size(); ++i) {
-      const std::string_view rest = pieces[i].substr(i == index ? offset : 0);
-      if (!rest.empty()) parts[count++] = {const_cast<char*>(rest.data()), rest.size()};
+Io<> Stream::Write::await_resume() {
+  if (waited_) stream_.deadline_.disarm();
+  return result_;
+}
+
+bool Stream::Write::attempt() {
+  return stream_.ssl_ == nullptr ? attempt_plain() : attempt_tls();
+}
+
+// Takes bytes off the front of the pieces.
+void Stream::Write::take(size_t bytes) {
+  while (first_ < count_ && bytes >= pieces_[first_].iov_len)
+    bytes -= pieces_[first_++].iov_len;
+  if (bytes == 0) return;
+  iovec& front = pieces_[first_];
+  front = {static_cast<char*>(front.iov_base) + bytes, front.iov_len - bytes};
+}
+
+bool Stream::Write::attempt_plain() {
+  while (first_ < count_) {
+    if (stream_.stopped()) {
+      result_ = std::unexpected(stream_.stop_reason(0));
+      return true;
     }
-    if (count == 0) break;
-    msghdr message{};
-    message.msg_iov = parts.data();
-    message.msg_iovlen = count;
-    // Straight to the kernel: an answer nearly always fits, and then nothing waits.
-    const ssize_t sent = ::sendmsg(socket_.native_handle(), &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+    const auto rest = std::span<const iovec>(pieces_).subspan(first_, count_ - first_);
+    const ssize_t sent = stream_.descriptor_.send(rest);
     if (sent < 0) {
-      if (errno == EINTR) continue;
-      const error_code error(errno, boost::system::system_category());
-      if (errno != EAGAIN && errno != EWOULDBLOCK) co_return std::unexpected(stop_reason(error));
-      const Io<> waited = co_await wait_writable();
-      if (!waited) co_return waited;
+      if (errno == EAGAIN || errno == EWOULDBLOCK) return false;
+      result_ = std::unexpected(stream_.stop_reason(errno));
+      return true;
+    }
+    stream_.bytes_sent_ += static_cast<uint64_t>(sent);
+    take(static_cast<size_t>(sent));
+  }
+  return true;
+}
+
+// One TLS record from the front of the pieces. It stays until OpenSSL has taken it.
+void Stream::Write::fill_record() {
+  std::string& record = stream_.record_;
+  while (first_ < count_ && record.size() < kRecordBytes) {
+    const size_t part = std::min(kRecordBytes - record.size(), pieces_[first_].iov_len);
+    record.append(static_cast<const char*>(pieces_[first_].iov_base), part);
+    take(part);
+  }
+  // Counted before the attempt: a part of the record may leave even if the call then fails.
+  stream_.bytes_sent_ += record.size();
+}
+
+bool Stream::Write::attempt_tls() {
+  std::string& record = stream_.record_;
+  while (true) {
+    if (stream_.stopped()) {
+      result_ = std::unexpected(stream_.stop_reason(0));
+      record.clear();
+      return true;
+    }
+    if (record.empty()) fill_record();
+    if (record.empty()) return true;
+    size_t written = 0;
+    ERR_clear_error();
+    const int result =
+        SSL_write_ex(stream_.ssl_.get(), record.data(), record.size(), &written);
+    if (result == 1) {
+      record.clear();
       continue;
     }
-    bytes_sent_ += static_cast<uint64_t>(sent);
-    for (size_t left = static_cast<size_t>(sent); index < pieces.size();) {
-      const size_t here = pieces[index].size() - offset;
-      if (left < here) {
-        offset += left;
-        break;
-      }
-      left -= here;
-      offset = 0;
-      ++index;
-    }
-  }
-  co_return Io<>{};
-}
-
-Task<Io<>> Stream::write_tls(std::span<const std::string_view> pieces) {
-  record_.clear();
-  for (std::string_view piece : pieces) {
-    while (!piece.empty()) {
-      const size_t room = kRecordBytes - record_.size();
-      const bool is_large = record_.empty() && piece.size() >= room;
-      if (!is_large) record_.append(piece.substr(0, room));
-      if (is_large || record_.size() == kRecordBytes) {
-        const std::string_view record = is_large ? piece.substr(0, room) : record_;
-        const Io<> written = co_await write_record(record);
-        if (!written) co_return written;
-        record_.clear();
-      }
-      piece.remove_prefix(std::min(room, piece.size()));
-    }
-  }
-  if (record_.empty()) co_return Io<>{};
-  co_return co_await write_record(record_);
-}
-
-Task<Io<>> Stream::write_record(std::string_view bytes) {
-  // Counted before the attempt: a part of the record may leave even if the call then fails.
-  if (!stopped()) bytes_sent_ += bytes.size();
-  for (;;) {
-    if (stopped()) co_return std::unexpected(stop_reason({}));
-    size_t n = 0;
-    ERR_clear_error();
-    const int result = SSL_write_ex(ssl_.get(), bytes.data(), bytes.size(), &n);
-    if (result == 1) co_return Io<>{};
-    const int ssl_error = SSL_get_error(ssl_.get(), result);
-    Io<> waited;
-    if (ssl_error == SSL_ERROR_WANT_WRITE) {
-      waited = co_await wait_writable();
-    } else if (ssl_error == SSL_ERROR_WANT_READ) {
-      waited = co_await wait_for(tcp::socket::wait_read);
-    } else {
-      waited = std::unexpected(tls_failure(ssl_error));
-    }
-    if (!waited) co_return waited;
+    const int ssl_error = SSL_get_error(stream_.ssl_.get(), result);
+    if (ssl_error == SSL_ERROR_WANT_WRITE || ssl_error == SSL_ERROR_WANT_READ) return false;
+    result_ = std::unexpected(stream_.tls_failure(ssl_error));
+    record.clear();
+    return true;
   }
 }
 
@@ -246,29 +265,13 @@ Task<Io<>> Stream::handshake_client(SslPtr ssl) {
 }
 
 Task<Io<>> Stream::handshake() {
-  if (ssl_ == nullptr || stopped()) co_return std::unexpected(stop_reason({}));
-  error_code error;
-  socket_.native_non_blocking(true, error);
-  BIO* bio = error ? nullptr : new_socket_bio(socket_.native_handle());
+  if (ssl_ == nullptr || stopped()) co_return std::unexpected(stop_reason(0));
+  BIO* bio = new_socket_bio(descriptor_);
   if (bio == nullptr) co_return std::unexpected(IoError::failed);
   SSL_set_bio(ssl_.get(), bio, bio);
-  for (;;) {
-    if (stopped()) co_return std::unexpected(stop_reason({}));
-    ERR_clear_error();
-    const int result = SSL_do_handshake(ssl_.get());
-    if (result == 1) {
-      secured_ = true;
-      co_return Io<>{};
-    }
-    const int ssl_error = SSL_get_error(ssl_.get(), result);
-    if (ssl_error != SSL_ERROR_WANT_READ && ssl_error != SSL_ERROR_WANT_WRITE) {
-      co_return std::unexpected(tls_failure(ssl_error));
-    }
-    const auto type =
-        ssl_error == SSL_ERROR_WANT_READ ? tcp::socket::wait_read : tcp::socket::wait_write;
-    const Io<> waited = co_await wait_for(type);
-    if (!waited) co_return waited;
-  }
+  const Io<> done = co_await Handshake(*this);
+  secured_ = done.has_value();
+  co_return done;
 }
 
 IoError Stream::tls_failure(int ssl_error) {
@@ -283,40 +286,19 @@ IoError Stream::tls_failure(int ssl_error) {
   return is_protocol ? IoError::tls : IoError::cut;
 }
 
-// ---- Waiting and stopping
+// ---- Stopping
 
-Task<Io<>> Stream::wait_for(asio::socket_base::wait_type type) {
-  const auto [error] = co_await socket_.async_wait(type, kTuple);
-  if (error || stopped()) co_return std::unexpected(stop_reason(error));
-  co_return Io<>{};
-}
-
-Task<Io<>> Stream::wait_writable() {
-  start_deadline(write_timeout_);
-  const auto [error] = co_await socket_.async_wait(tcp::socket::wait_write, kTuple);
-  deadline_.disarm();
-  if (error || stopped()) co_return std::unexpected(stop_reason(error));
-  co_return Io<>{};
-}
-
-IoError Stream::stop_reason(const error_code& error) {
+IoError Stream::stop_reason(int error) {
   if (cancelled_) return IoError::cancelled;
   if (timed_out_) return IoError::timed_out;
-  if (error == asio::error::connection_reset || error == asio::error::broken_pipe ||
-      error == asio::error::connection_aborted) {
-    return IoError::cut;
-  }
-  if (error) error_text_ = error.message();
+  if (error == ECONNRESET || error == EPIPE || error == ECONNABORTED) return IoError::cut;
+  if (error != 0) error_text_ = std::strerror(error);
   return IoError::failed;
 }
 
 void Stream::set_deadline(Milliseconds after) {
   timed_out_ = false;
   start_deadline(after);
-}
-
-void Stream::start_deadline(Milliseconds after) {
-  deadline_.arm(after);
 }
 
 void Stream::clear_deadline() {
@@ -327,61 +309,57 @@ void Stream::clear_deadline() {
 void Stream::deadline_passed(void* self) {
   auto* stream = static_cast<Stream*>(self);
   stream->timed_out_ = true;
-  stream->cancel_pending();
-}
-
-void Stream::cancel_pending() noexcept {
-  error_code error;
-  socket_.cancel(error);
+  stream->descriptor_.attempt_all();
 }
 
 void Stream::cancel() {
   cancelled_ = true;
-  cancel_pending();
+  descriptor_.attempt_all();
 }
 
 void Stream::close() {
   deadline_.disarm();
-  if (!socket_.is_open()) return;
+  if (!descriptor_.is_open()) return;
   if (secured_) {
     ERR_clear_error();
     SSL_shutdown(ssl_.get());  // one close_notify; nobody waits for the answer
     secured_ = false;
   }
-  error_code error;
-  socket_.close(error);
+  descriptor_.close();
 }
 
 void Stream::abort() {
   secured_ = false;
-  error_code error;
-  if (socket_.is_open()) socket_.set_option(asio::socket_base::linger(true, 0), error);
+  if (descriptor_.is_open()) {
+    const linger reset{1, 0};
+    static_cast<void>(
+        ::setsockopt(descriptor_.fd(), SOL_SOCKET, SO_LINGER, &reset, sizeof reset));
+  }
   close();
 }
 
 Task<> Stream::lingering_close(Milliseconds at_most) {
-  if (secured_ && socket_.is_open()) SSL_shutdown(ssl_.get());
-  error_code error;
-  if (socket_.is_open()) socket_.shutdown(tcp::socket::shutdown_send, error);
-  if (!error) {
+  if (secured_ && is_open()) SSL_shutdown(ssl_.get());
+  secured_ = false;
+  ssl_.reset();  // what comes now is dropped unread
+  if (is_open() && ::shutdown(descriptor_.fd(), SHUT_WR) == 0) {
     set_deadline(at_most);
     std::array<char, 4096> dropped;
     for (;;) {
-      const Io<size_t> n = co_await read_plain(dropped);
+      const Io<size_t> n = co_await read_some(dropped);
       if (!n || *n == 0) break;
     }
   }
-  secured_ = false;
   close();
 }
 
 // ---- The peer's presence
 
 Stream::Look Stream::look() {
-  if (!socket_.is_open()) return Look::gone;
+  if (!descriptor_.is_open()) return Look::gone;
   char byte = 0;
   if (!secured_) {
-    const ssize_t n = ::recv(socket_.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    const ssize_t n = ::recv(descriptor_.fd(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
     if (n > 0) return Look::data;
     return n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR) ? Look::quiet
                                                                                 : Look::gone;
@@ -398,32 +376,52 @@ Stream::Look Stream::look() {
 }
 
 bool Stream::readable_or_closed() {
+  // Nothing has come since the last read found no more.
+  if (descriptor_.is_open() && !descriptor_.may_read()) return false;
   return look() != Look::quiet;
 }
 
 void Stream::watch_peer(Milliseconds grace, void (*on_gone)(void*), void* subject) {
-  if (watch_ == nullptr) watch_ = std::make_shared<Watch>(*this);
-  watch_->on_gone = on_gone;
-  watch_->subject = subject;
-  watch_->grace.arm(grace);
+  on_gone_ = on_gone;
+  gone_subject_ = subject;
+  grace_.arm(grace);
 }
 
 void Stream::unwatch_peer() {
-  if (watch_ == nullptr) return;
-  watch_->on_gone = nullptr;
-  watch_->grace.disarm();
+  on_gone_ = nullptr;
+  grace_.disarm();
+  descriptor_.on_event(nullptr, nullptr);
+}
+
+void Stream::first_look(void* self) {
+  auto* stream = static_cast<Stream*>(self);
+  stream->descriptor_.on_event(&Stream::peer_stirred, stream);
+  stream->check_peer();
+}
+
+void Stream::peer_stirred(void* self) {
+  static_cast<Stream*>(self)->check_peer();
+}
+
+void Stream::check_peer() {
+  if (on_gone_ == nullptr || !readable_or_closed()) return;
+  const Look seen = look();
+  if (seen == Look::quiet) return;
+  const auto call = std::exchange(on_gone_, nullptr);
+  descriptor_.on_event(nullptr, nullptr);
+  if (seen == Look::gone) call(gone_subject_);
 }
 
 std::string Stream::remote_address() const {
-  error_code error;
-  const auto endpoint = socket_.remote_endpoint(error);
-  return error ? std::string() : endpoint.address().to_string();
+  Endpoint peer;
+  const bool known = ::getpeername(descriptor_.fd(), peer.address(), peer.room()) == 0;
+  return known ? peer.host() : std::string();
 }
 
 uint16_t Stream::remote_port() const {
-  error_code error;
-  const auto endpoint = socket_.remote_endpoint(error);
-  return error ? uint16_t{0} : endpoint.port();
+  Endpoint peer;
+  return ::getpeername(descriptor_.fd(), peer.address(), peer.room()) == 0 ? peer.port()
+                                                                           : uint16_t{0};
 }
 
 }  // namespace satgate::net

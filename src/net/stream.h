@@ -5,8 +5,7 @@
 // otherwise. After an error nothing more can be done but close() or abort().
 #pragma once
 
-#include <boost/asio/basic_stream_socket.hpp>
-#include <boost/asio/ip/tcp.hpp>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <expected>
@@ -15,6 +14,8 @@
 #include <string>
 #include <string_view>
 
+#include "net/address.h"
+#include "net/descriptor.h"
 #include "net/loop.h"
 #include "net/task.h"
 #include "net/tls.h"
@@ -33,29 +34,40 @@ std::string_view to_string(IoError error);
 template <class T = void>
 using Io = std::expected<T, IoError>;
 
-// With the executor's type, so that no call goes through a type-erased one.
-using Socket = boost::asio::basic_stream_socket<boost::asio::ip::tcp, Executor>;
-
 class Stream {
+  class Step;
+  class Opening;
+  class Handshake;
+
  public:
+  class Read;
+  class Readable;
+  class Write;
+
+  explicit Stream(Loop& loop) : Stream(loop, Socket()) {}
   Stream(Loop& loop, Socket socket);
   ~Stream();  // closes
   Stream(const Stream&) = delete;
   Stream& operator=(const Stream&) = delete;
 
-  // Connects an unopened socket. On failure the reason is in error_text().
-  Task<Io<>> connect(boost::asio::ip::tcp::endpoint endpoint);
+  // Opens a socket and connects. On failure the reason is in error_text().
+  Task<Io<>> connect(Endpoint endpoint);
 
   // Turns the connection into TLS. `ssl` comes from a TlsServerContext or TlsClientContext.
   Task<Io<>> handshake_server(SslPtr ssl);
   Task<Io<>> handshake_client(SslPtr ssl);
 
-  Task<Io<size_t>> read_some(std::span<char> into);
+  // The three that follow are awaited at once: Io<size_t>, Io<>, Io<>.
+  Read read_some(std::span<char> into);
+  // Waits until there is something to read, or an end: for those who keep no buffer meanwhile.
+  Readable readable();
 
   // Writes every piece, in order. Small pieces leave together: one send over TCP, one record over
   // TLS. The pieces must stay until the call returns.
-  Task<Io<>> write_all(std::span<const std::string_view> pieces);
-  Task<Io<>> write_all(std::string_view piece);
+  // At most kPiecesMax of them.
+  static constexpr size_t kPiecesMax = 8;
+  Write write_all(std::span<const std::string_view> pieces);
+  Write write_all(std::string_view piece);
 
   // Bytes of our own data given to the kernel or to TLS since the connection began. Zero means that
   // the peer can have seen nothing.
@@ -81,7 +93,7 @@ class Stream {
   void abort();   // RST: the peer can never take this for a clean end
   Task<> lingering_close(Milliseconds at_most);  // FIN, then reads and drops, so no RST eats data
 
-  bool is_open() const { return socket_.is_open(); }
+  bool is_open() const { return descriptor_.is_open(); }
   bool is_tls() const { return ssl_ != nullptr; }
   const std::string& error_text() const { return error_text_; }  // of the last failure
   std::string remote_address() const;                            // "127.0.0.1"; "" when unknown
@@ -89,30 +101,26 @@ class Stream {
   Loop& loop() { return loop_; }
 
  private:
-  struct Watch;
   enum class Look : uint8_t { quiet, data, gone };
 
   Task<Io<>> handshake();
-  Task<Io<size_t>> read_plain(std::span<char> into);
-  Task<Io<size_t>> read_tls(std::span<char> into);
-  Task<Io<>> write_plain(std::span<const std::string_view> pieces);
-  Task<Io<>> write_tls(std::span<const std::string_view> pieces);
-  Task<Io<>> write_record(std::string_view bytes);
-  Task<Io<>> wait_for(boost::asio::socket_base::wait_type type);
-  Task<Io<>> wait_writable();
-  bool stopped() const { return timed_out_ || cancelled_ || !socket_.is_open(); }
-  IoError stop_reason(const boost::system::error_code& error);
+  bool stopped() const { return timed_out_ || cancelled_ || !descriptor_.is_open(); }
+  IoError stop_reason(int error);  // errno, or 0
   IoError tls_failure(int ssl_error);
   Look look();  // at what the peer has sent, without taking it
-  void start_deadline(Milliseconds after);
-  void cancel_pending() noexcept;
+  void start_deadline(Milliseconds after) { deadline_.arm(after); }
   static void deadline_passed(void* self);
+  static void first_look(void* self);
+  static void peer_stirred(void* self);
+  void check_peer();
 
   Loop& loop_;
-  Socket socket_;
+  Descriptor descriptor_;
   SslPtr ssl_;
   Deadline deadline_;
-  std::shared_ptr<Watch> watch_;  // shared with a wait that may end after this object
+  Deadline grace_;  // before the first look at the peer
+  void (*on_gone_)(void*) = nullptr;
+  void* gone_subject_ = nullptr;
   std::string error_text_;
   std::string record_;  // pieces of a TLS write, joined
   Milliseconds write_timeout_{60'000};
@@ -121,5 +129,71 @@ class Stream {
   bool timed_out_ = false;
   bool cancelled_ = false;
 };
+
+// One operation of a stream as an awaiter.
+class Stream::Step : public Operation {
+ public:
+  bool await_ready() { return attempt(); }
+  void await_suspend(std::coroutine_handle<> waiter) { wait_at(stream_.descriptor_, waiter); }
+
+ protected:
+  explicit Step(Stream& stream) : stream_(stream) {}
+  Stream& stream_;
+};
+
+class Stream::Read final : public Step {
+ public:
+  Read(Stream& stream, std::span<char> into) : Step(stream), into_(into) {}
+  Io<size_t> await_resume() const { return result_; }
+
+ private:
+  bool attempt() override;
+  bool attempt_tls();
+  std::span<char> into_;
+  Io<size_t> result_;
+};
+
+class Stream::Readable final : public Step {
+ public:
+  explicit Readable(Stream& stream) : Step(stream) {}
+  Io<> await_resume() const { return result_; }
+
+ private:
+  bool attempt() override;
+  Io<> result_;
+};
+
+class Stream::Write final : public Step {
+ public:
+  Write(Stream& stream, std::span<const std::string_view> pieces);
+  void await_suspend(std::coroutine_handle<> waiter);
+  Io<> await_resume();
+
+ private:
+  bool attempt() override;
+  bool attempt_plain();
+  bool attempt_tls();
+  void take(size_t bytes);
+  void fill_record();
+
+  std::array<iovec, kPiecesMax> pieces_;
+  size_t first_ = 0;
+  size_t count_ = 0;
+  bool waited_ = false;
+  Io<> result_;
+};
+
+inline Stream::Read Stream::read_some(std::span<char> into) {
+  return Read(*this, into);
+}
+inline Stream::Readable Stream::readable() {
+  return Readable(*this);
+}
+inline Stream::Write Stream::write_all(std::span<const std::string_view> pieces) {
+  return Write(*this, pieces);
+}
+inline Stream::Write Stream::write_all(std::string_view piece) {
+  return Write(*this, std::span(&piece, 1));
+}
 
 }  // namespace satgate::net

@@ -8,33 +8,114 @@
 // Rules (g++ 12.2 destroys some temporaries twice inside `co_await` expressions): name aggregates,
 // capturing lambdas and std::function objects first and std::move them in; no capturing-lambda
 // coroutines; parameters by value, or references that outlive the coroutine.
-// - Asio keeps freed coroutine frames for reuse only up to 1020 bytes (and every local that lives
-//   across a co_await counts, a Fault some 60): split large coroutines on the hot path.
 // Tasks do not throw: failures are values. An exception that leaves a spawned Task ends the
 // process, because nobody could say what it had done with money.
 #pragma once
 
 #include <atomic>
-#include <boost/asio/associated_executor.hpp>
-#include <boost/asio/async_result.hpp>
-#include <boost/asio/awaitable.hpp>
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/post.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <chrono>
+#include <concepts>
+#include <coroutine>
+#include <exception>
 #include <memory>
+#include <optional>
 #include <utility>
+
+#include "net/frame_cache.h"
 
 namespace satgate::net {
 
+class Inbox;
 class Loop;
 
-using Executor = boost::asio::io_context::executor_type;
-template <class T = void>
-using Task = boost::asio::awaitable<T, Executor>;
-
 using Milliseconds = std::chrono::milliseconds;
+
+namespace detail {
+
+struct PromiseBase {
+  static void* operator new(size_t size) { return allocate_frame(size); }
+  static void operator delete(void* frame, size_t size) noexcept { free_frame(frame, size); }
+
+  struct ToContinuation {
+    bool await_ready() noexcept { return false; }
+    template <class Promise>
+    std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> ended) noexcept {
+      return ended.promise().continuation;
+    }
+    void await_resume() noexcept {}
+  };
+  std::suspend_always initial_suspend() noexcept { return {}; }
+  ToContinuation final_suspend() noexcept { return {}; }
+  void unhandled_exception() noexcept { error = std::current_exception(); }
+
+  std::coroutine_handle<> continuation = std::noop_coroutine();
+  std::exception_ptr error;
+};
+
+template <class T>
+struct Promise : PromiseBase {
+  std::coroutine_handle<Promise> get_return_object() {
+    return std::coroutine_handle<Promise>::from_promise(*this);
+  }
+  template <class U = T>
+    requires std::constructible_from<T, U>
+  void return_value(U&& result) {
+    value.emplace(std::forward<U>(result));
+  }
+  T take() {
+    if (error) std::rethrow_exception(error);
+    return std::move(*value);
+  }
+  std::optional<T> value;
+};
+
+template <>
+struct Promise<void> : PromiseBase {
+  std::coroutine_handle<Promise> get_return_object() {
+    return std::coroutine_handle<Promise>::from_promise(*this);
+  }
+  void return_void() noexcept {}
+  void take() {
+    if (error) std::rethrow_exception(error);
+  }
+};
+
+}  // namespace detail
+
+// The result of a coroutine to come. Owns the coroutine; destroying it destroys what still waits.
+template <class T = void>
+class [[nodiscard]] Task {
+ public:
+  using promise_type = detail::Promise<T>;
+  using Handle = std::coroutine_handle<promise_type>;
+
+  Task(Handle handle) noexcept : handle_(handle) {}  // from the compiler alone
+  Task(Task&& other) noexcept : handle_(std::exchange(other.handle_, nullptr)) {}
+  Task& operator=(Task&& other) noexcept {
+    if (this != &other) {
+      if (handle_) handle_.destroy();
+      handle_ = std::exchange(other.handle_, nullptr);
+    }
+    return *this;
+  }
+  ~Task() {
+    if (handle_) handle_.destroy();
+  }
+
+  struct Awaiter {
+    Handle handle;
+    bool await_ready() const noexcept { return false; }
+    std::coroutine_handle<> await_suspend(std::coroutine_handle<> waiter) noexcept {
+      handle.promise().continuation = waiter;
+      return handle;
+    }
+    T await_resume() { return handle.promise().take(); }
+  };
+  Awaiter operator co_await() && noexcept { return Awaiter{handle_}; }
+
+ private:
+  Handle handle_;
+};
 
 // Starts a task on a loop, from any thread. The loop owns it until it ends or the loop is
 // destroyed.
@@ -50,38 +131,36 @@ class Cancellable {
   virtual void cancel() noexcept = 0;
 };
 
+// The loop of this thread, to be resumed on. REQUIRES: a loop runs here.
+std::shared_ptr<Inbox> current_inbox();
+// Resumes on the loop of the inbox, never below the caller on the stack. A loop that has gone has
+// destroyed the coroutine.
+void resume_in(Inbox& inbox, std::coroutine_handle<> waiter);
+
 // The other end of await_callback(): call it once, from any thread, with the result. Copies share
-// one result; the first call counts, later ones are ignored. Dropping every copy without a call
-// destroys the waiting coroutine, so whoever takes one must call it.
+// one result; the first call counts, later ones are ignored. Without a call the coroutine waits
+// until its loop is destroyed, so whoever takes one must call it.
 template <class T>
 class Completion {
  public:
-  template <class Handler>
-  explicit Completion(Handler handler)
-      : state_(std::make_shared<Model<Handler>>(std::move(handler))) {}
-
-  void operator()(T value) const { state_->complete(std::move(value)); }
+  void operator()(T value) const {
+    if (state_->done.test_and_set()) return;
+    state_->value.emplace(std::move(value));
+    resume_in(*state_->inbox, state_->waiter);
+  }
 
  private:
-  struct Concept {
-    virtual ~Concept() = default;
-    virtual void complete(T value) = 0;
-  };
-  template <class Handler>
-  struct Model final : Concept {
-    explicit Model(Handler h) : handler(std::move(h)) {}
-    void complete(T value) override {
-      if (done.test_and_set()) return;
-      // Always through the queue: the caller may be on another thread, or below us on the stack.
-      auto executor = boost::asio::get_associated_executor(handler);
-      boost::asio::post(executor, [h = std::move(handler), v = std::move(value)]() mutable {
-        std::move(h)(std::move(v));
-      });
-    }
-    Handler handler;
+  template <class U, class Initiate>
+  friend Task<U> await_callback(Initiate initiate);
+
+  struct State {
     std::atomic_flag done = ATOMIC_FLAG_INIT;
+    std::shared_ptr<Inbox> inbox;
+    std::coroutine_handle<> waiter;
+    std::optional<T> value;
   };
-  std::shared_ptr<Concept> state_;
+  Completion() : state_(std::make_shared<State>()) {}
+  std::shared_ptr<State> state_;
 };
 
 // Calls `initiate(Completion<T>)` and waits, without blocking the loop, until the completion has
@@ -89,10 +168,21 @@ class Completion {
 // this thread; it may be a capturing lambda, provided it is a named object moved in.
 template <class T, class Initiate>
 Task<T> await_callback(Initiate initiate) {
-  auto start = [&initiate](auto handler) { initiate(Completion<T>(std::move(handler))); };
-  constexpr boost::asio::use_awaitable_t<Executor> token;
-  co_return co_await boost::asio::async_initiate<const boost::asio::use_awaitable_t<Executor>,
-                                                 void(T)>(start, token);
+  struct Wait {
+    Completion<T>& completion;
+    Initiate& initiate;
+    bool await_ready() const noexcept { return false; }
+    void await_suspend(std::coroutine_handle<> waiter) {
+      completion.state_->inbox = current_inbox();
+      completion.state_->waiter = waiter;
+      initiate(completion);
+    }
+    void await_resume() const noexcept {}
+  };
+  Completion<T> completion;
+  Wait wait{completion, initiate};
+  co_await wait;
+  co_return std::move(*completion.state_->value);
 }
 
 }  // namespace satgate::net

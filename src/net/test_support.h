@@ -37,8 +37,7 @@ inline bool run_to_end(Loop& loop, Task<> task, Milliseconds at_most = Milliseco
     }
   };
   spawn(loop, Runner::go(loop, std::move(task), done));
-  loop.context().restart();
-  loop.context().run_for(at_most);
+  loop.run_for(at_most);
   return done;
 }
 

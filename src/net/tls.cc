@@ -5,8 +5,9 @@
 #include <openssl/x509v3.h>
 
 #include <array>
-#include <boost/asio/ip/address.hpp>
 #include <mutex>
+
+#include "net/address.h"
 
 namespace satgate::net {
 namespace {
@@ -20,6 +21,8 @@ std::shared_ptr<SSL_CTX> new_context(const SSL_METHOD* method) {
   SSL_CTX_set_options(context.get(), SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
                                          SSL_OP_CIPHER_SERVER_PREFERENCE);
   SSL_CTX_set_mode(context.get(), SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+  // A record in one receive: otherwise its head and its body are two.
+  SSL_CTX_set_read_ahead(context.get(), 1);
   return context;
 }
 
@@ -46,12 +49,6 @@ Result<void> use_certificate(SSL_CTX* context, const std::string& certificate_fi
                 ": " + tls_error_text());
   }
   return {};
-}
-
-bool is_address(const std::string& host) {
-  boost::system::error_code error;
-  boost::asio::ip::make_address(host, error);
-  return !error;
 }
 
 }  // namespace
@@ -159,11 +156,11 @@ SslPtr TlsClientContext::new_connection() {
   SslPtr ssl(SSL_new(context_.get()), SSL_free);
   if (ssl == nullptr) return ssl;
   const std::string& name = identity_.sni.empty() ? identity_.host : identity_.sni;
-  if (!is_address(name)) SSL_set_tlsext_host_name(ssl.get(), name.c_str());
+  if (!is_address_literal(name)) SSL_set_tlsext_host_name(ssl.get(), name.c_str());
   const std::string& expected = identity_.verify_host.empty() ? name : identity_.verify_host;
   X509_VERIFY_PARAM* parameters = SSL_get0_param(ssl.get());
   X509_VERIFY_PARAM_set_hostflags(parameters, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
-  const bool set = is_address(expected)
+  const bool set = is_address_literal(expected)
                        ? X509_VERIFY_PARAM_set1_ip_asc(parameters, expected.c_str()) == 1
                        : X509_VERIFY_PARAM_set1_host(parameters, expected.c_str(), 0) == 1;
   // Without an expected name any valid certificate would do: fail closed.

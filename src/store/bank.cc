@@ -176,6 +176,10 @@ uint64_t Bank::queued() const {
   return impl_->journal->last_seq();
 }
 
+uint64_t Bank::written() const {
+  return impl_->journal->written_seq();
+}
+
 uint64_t Bank::durable() const {
   return impl_->journal->durable_seq();
 }

@@ -93,6 +93,7 @@ class Bank {
 
   // Group writes. Records have numbers, given in order.
   uint64_t queued() const;   // the newest record
+  uint64_t written() const;  // everything up to this one is in the kernel
   uint64_t durable() const;  // everything up to this one is on disk
   bool flush();              // writes everything queued; false: the bank has failed
   void hurry();              // asks the sync thread to write and sync at once

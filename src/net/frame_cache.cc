@@ -1,0 +1,90 @@
+#include "net/frame_cache.h"
+
+#include <array>
+#include <cstdint>
+#include <new>
+
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define SATGATE_SEE_EVERY_FRAME
+#endif
+#endif
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SATGATE_SEE_EVERY_FRAME
+#endif
+
+namespace satgate::net {
+
+#ifdef SATGATE_SEE_EVERY_FRAME
+
+// Reuse would hide from the sanitizers what they look for.
+void* allocate_frame(size_t size) {
+  return ::operator new(size);
+}
+
+void free_frame(void* frame, size_t) noexcept {
+  ::operator delete(frame);
+}
+
+#else
+
+namespace {
+
+constexpr size_t kStep = 128;
+constexpr size_t kClasses = 128;       // up to 16 KB
+constexpr uint32_t kKeptPerClass = 2048;
+
+struct Free {
+  Free* next;
+};
+
+struct Cache {
+  std::array<Free*, kClasses> lists{};
+  std::array<uint32_t, kClasses> counts{};
+  ~Cache();
+};
+
+// Frames may be freed while the thread ends, after the cache has gone.
+thread_local bool closed = false;
+thread_local Cache cache;
+
+Cache::~Cache() {
+  closed = true;
+  for (Free* list : lists) {
+    while (list != nullptr) {
+      Free* const next = list->next;
+      ::operator delete(list);
+      list = next;
+    }
+  }
+}
+
+size_t class_of(size_t size) {
+  return (size + kStep - 1) / kStep;
+}
+
+}  // namespace
+
+void* allocate_frame(size_t size) {
+  const size_t index = class_of(size);
+  if (index >= kClasses || closed) return ::operator new(size);
+  Free* const kept = cache.lists[index];
+  if (kept == nullptr) return ::operator new(index * kStep);
+  cache.lists[index] = kept->next;
+  --cache.counts[index];
+  return kept;
+}
+
+void free_frame(void* frame, size_t size) noexcept {
+  const size_t index = class_of(size);
+  if (index >= kClasses || closed || cache.counts[index] == kKeptPerClass) {
+    ::operator delete(frame);
+    return;
+  }
+  cache.lists[index] = new (frame) Free{cache.lists[index]};
+  ++cache.counts[index];
+}
+
+#endif
+
+}  // namespace satgate::net
