@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """Runs clang-tidy over the program's sources and remembers what passed.
 
-A source is checked again when it, a project header it reaches, its compile command or .clang-tidy
-changes, in whichever clone: what passed is remembered in the user's cache folder. Unit tests and
-benchmarks are left to the compiler's warnings: they are most of the time and none of the product.
+A source is checked again when it, a project header it reaches, its compile command or
+.clang-tidy changes, in whichever clone: what passed is remembered in the user's cache folder.
+Unit tests and benchmarks are left to the compiler's warnings: they are most of the time and none
+of the product.
 
     scripts/clang-tidy.py [FILE...]        needs build/check (scripts/build check)
 """

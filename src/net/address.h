@@ -25,7 +25,7 @@ class Endpoint {
   sockaddr* address() { return reinterpret_cast<sockaddr*>(&storage_); }
   socklen_t size() const { return size_; }
   socklen_t* room() { return &(size_ = sizeof storage_); }  // for calls that fill it in
-  std::string host() const;  // "127.0.0.1"; "" when unknown
+  std::string host() const;                                 // "127.0.0.1"; "" when unknown
   uint16_t port() const;
 
  private:

@@ -31,7 +31,7 @@ void free_frame(void* frame, size_t) noexcept {
 namespace {
 
 constexpr size_t kStep = 128;
-constexpr size_t kClasses = 128;       // up to 16 KB
+constexpr size_t kClasses = 128;  // up to 16 KB
 constexpr uint32_t kKeptPerClass = 2048;
 
 struct Free {

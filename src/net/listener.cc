@@ -122,8 +122,7 @@ class Listener::Accept final : public Operation {
  private:
   bool attempt() override {
     while (descriptor_.is_open()) {
-      socket_ = Socket(
-          ::accept4(descriptor_.fd(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+      socket_ = Socket(::accept4(descriptor_.fd(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
       if (socket_.is_open()) return true;
       if (errno == EAGAIN || errno == EWOULDBLOCK) return false;
       // A connection that has died in the queue is no reason to stop; a lack of memory is.

@@ -122,7 +122,8 @@ void spawn(Loop& loop, Task<> task) {
 
 // ---- Loop
 
-Loop::Loop() : epoll_(::epoll_create1(EPOLL_CLOEXEC)), wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+Loop::Loop()
+    : epoll_(::epoll_create1(EPOLL_CLOEXEC)), wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
   // Without them there is no gateway; at the start of a process there is nothing to lose either.
   RELEASE_ASSERT(epoll_ >= 0 && wake_ >= 0);
   inbox_ = std::make_shared<Inbox>(wake_);

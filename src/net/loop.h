@@ -63,7 +63,7 @@ class Loop {
   void run();    // or on this thread, until stop()
   // The same for at most so long. A stop() ends the run it interrupts, or the next one.
   void run_for(Milliseconds at_most);
-  void stop();   // from any thread; tasks that wait are not resumed
+  void stop();  // from any thread; tasks that wait are not resumed
   void join();
 
   void post(std::move_only_function<void()> work);  // runs on the loop, later

@@ -236,8 +236,7 @@ bool Stream::Write::attempt_tls() {
     if (record.empty()) return true;
     size_t written = 0;
     ERR_clear_error();
-    const int result =
-        SSL_write_ex(stream_.ssl_.get(), record.data(), record.size(), &written);
+    const int result = SSL_write_ex(stream_.ssl_.get(), record.data(), record.size(), &written);
     if (result == 1) {
       record.clear();
       continue;
@@ -332,8 +331,7 @@ void Stream::abort() {
   secured_ = false;
   if (descriptor_.is_open()) {
     const linger reset{1, 0};
-    static_cast<void>(
-        ::setsockopt(descriptor_.fd(), SOL_SOCKET, SO_LINGER, &reset, sizeof reset));
+    static_cast<void>(::setsockopt(descriptor_.fd(), SOL_SOCKET, SO_LINGER, &reset, sizeof reset));
   }
   close();
 }
