@@ -70,7 +70,6 @@ void warm_up(flow::Worker& worker, net::Loop& loop, const std::vector<std::strin
     for (; done < end; ++done)
       net::spawn(loop, call_once(worker, loop, tokens[done], now, left));
     loop.run();
-    loop.context().restart();
   }
 }
 
