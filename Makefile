@@ -34,7 +34,7 @@ unit tidy interop e2e: ## one part of the tests
 check: ## format, clang-tidy, sanitizers, fuzz smoke
 	@scripts/check
 
-soak: ## long fuzzing and crash rounds; SOAK_MINUTES=30
+soak: ## fuzzing, model tests and kill -9 for long; SOAK_MINUTES=30 SOAK_STEPS=2000000 SOAK_KILLS=500
 	@SOAK_MINUTES=$(SOAK_MINUTES) scripts/soak
 
 bench: ## every figure of bench/README.md, ours against nginx and haproxy, as one table

@@ -129,10 +129,10 @@ class CrashShop {
   }
 
   // Law 3.3: an answer that was completed has its event.
-  async checkEvents() {
+  async checkEvents(query = '') {
     const complete = this.answers.filter((answer) => answer.complete && answer.status === 200);
     this.answers = [];
-    const written = new Set((await this.gateway.events()).map((event) => event.request_id));
+    const written = new Set((await this.gateway.events(query)).map((event) => event.request_id));
     for (const answer of complete) {
       const id = answer.headers['x-request-id'];
       if (written.has(id)) continue;
