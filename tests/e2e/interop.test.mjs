@@ -1,5 +1,6 @@
 // Tokens are macaroons V2 and nothing else: two foreign libraries read, narrow and write them.
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { test } from 'node:test';
@@ -28,11 +29,19 @@ const libraries = {
       for (const caveat of caveats) value.addFirstPartyCaveat(caveat);
       return Buffer.from(value.exportBinary()).toString('base64url');
     },
+    async make({ location, identifier, key, caveats }) {
+      const value = macaroon.newMacaroon({ version: 2, rootKey: Buffer.from(key, 'hex'), location,
+        identifier });
+      for (const caveat of caveats) value.addFirstPartyCaveat(caveat);
+      return Buffer.from(value.exportBinary()).toString('base64url');
+    },
   },
   pymacaroons: {
     read: (token) => python({ op: 'read', token: bare(token) }),
     add: async (token, caveats) =>
       (await python({ op: 'add', token: bare(token), caveats })).token.replace(/=+$/, ''),
+    make: async (parts) =>
+      (await python({ op: 'make', ...parts })).token.replace(/=+$/, ''),
   },
 };
 
@@ -42,6 +51,12 @@ async function python(request) {
     { input: JSON.stringify(request) });
   assert.equal(result.code, 0, result.said);
   return result.json();
+}
+
+// The secret, in hex, that the identifier of a token names.
+function rootKey(gateway, identifier) {
+  const lines = readFileSync(path.join(gateway.data, 'root.keys'), 'utf8').split('\n');
+  return lines.map((line) => line.split(' ')).find(([, id]) => id === identifier.split('.')[1])[3];
 }
 
 for (const [name, library] of Object.entries(libraries)) {
@@ -81,6 +96,36 @@ for (const [name, library] of Object.entries(libraries)) {
     assert.equal(refused.status, 402, 'its own five credits hold');
     assert.equal(refused.json.remaining_credits, 1);
     assert.equal(await gateway.spent('agent'), 4, 'and the parent pays');
+  });
+
+  test(`${name} mints under our root key what we mint; each narrows the other's`, async (t) => {
+    const { gateway } = await httpShop(t);
+    const ours = await gateway.token('agent', '--total-limit', '100', '--endpoint', '/api/*');
+    const seen = await library.read(ours);
+    const key = rootKey(gateway, seen.identifier);
+    const theirs = await library.make({ ...seen, key });
+    assert.equal(theirs, bare(ours));
+    // The same token without its caveats is another token of that key, and as good as ours: whoever
+    // has the key mints. An identifier that nobody minted is refused all the same.
+    const wide = await library.make({ ...seen, key, caveats: [] });
+    const ask = (token) => call(`${gateway.url}/api/search`, { headers: bearer(token) });
+    assert.equal((await ask(wide)).status, 200);
+    const stranger = seen.identifier.replace(/.{4}$/, (end) => (end === '0000' ? '1111' : '0000'));
+    const unknown = await ask(await library.make({ ...seen, identifier: stranger, key }));
+    assert.equal(unknown.json.error, 'token_invalid');
+    // Back and forth: they narrow ours, we narrow theirs, they narrow that. Three caveats are about
+    // what npm macaroon can write: its buffer doubles with every field.
+    let token = await gateway.token('other', '--total-limit', '100');
+    token = await library.add(token, ['holder = first']);
+    token = (await gateway.json('token', 'attenuate', token, '--budget-max', '5')).token;
+    token = await library.add(token, ['budget_max = 3']);
+    assert.equal((await ask(token)).status, 200);
+    const refused = await ask(token);
+    assert.equal(refused.status, 402, refused.text);
+    assert.equal(refused.json.limit, 3);
+    const { lineage } = await gateway.json('token', 'show', 'other');
+    assert.equal(lineage.length, 3);
+    assert.ok(lineage.every((point) => point.holder === 'first'));
   });
 
   test(`${name} cannot widen a token, and unknown caveats refuse`, async (t) => {
