@@ -241,15 +241,18 @@ def check_config_keys(root, files):
 
 
 def check_guards(root, files):
-    """A test that the threat model names exists."""
-    name = "docs/THREAT_MODEL.md"
-    if name not in files or not (root / name).is_file():
+    """A test that the threat model or the list of peers names exists."""
+    pages = [name for name in ("docs/THREAT_MODEL.md", "docs/peers.md")
+             if name in files and (root / name).is_file()]
+    if not pages:
         return
     suites = "".join((root / file).read_text(errors="replace") for file in files
                      if file.endswith("_test.cc") and (root / file).is_file())
     tests = {f"{suite}.{test}" for suite, test in
              re.findall(r"^TEST(?:_F|_P)?\((\w+),\s*(\w+)\)", suites, re.M)}
-    for number, line in enumerate((root / name).read_text().split("\n"), 1):
+    lines = [(name, number, line) for name in pages
+             for number, line in enumerate((root / name).read_text().split("\n"), 1)]
+    for name, number, line in lines:
         for span in re.findall(r"`([^`]+)`", line):
             file, _, title = span.partition(": ")
             path = root / "tests/e2e" / file
