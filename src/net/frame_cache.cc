@@ -41,22 +41,28 @@ struct Free {
 struct Cache {
   std::array<Free*, kClasses> lists{};
   std::array<uint32_t, kClasses> counts{};
-  ~Cache();
+  bool ended = false;  // the thread ends: frames may still be freed
 };
+// Without a destructor, so that an access costs no guard.
+constinit thread_local Cache cache;
 
-// Frames may be freed while the thread ends, after the cache has gone.
-thread_local bool closed = false;
-thread_local Cache cache;
-
-Cache::~Cache() {
-  closed = true;
-  for (Free* list : lists) {
-    while (list != nullptr) {
-      Free* const next = list->next;
-      ::operator delete(list);
-      list = next;
+struct Cleaner {
+  ~Cleaner() {
+    cache.ended = true;
+    for (Free* list : cache.lists) {
+      while (list != nullptr) {
+        Free* const next = list->next;
+        ::operator delete(list);
+        list = next;
+      }
     }
   }
+};
+
+void* new_frame(size_t bytes) {
+  static thread_local Cleaner cleaner;  // empties this thread's cache at its end
+  static_cast<void>(cleaner);
+  return ::operator new(bytes);
 }
 
 size_t class_of(size_t size) {
@@ -67,9 +73,9 @@ size_t class_of(size_t size) {
 
 void* allocate_frame(size_t size) {
   const size_t index = class_of(size);
-  if (index >= kClasses || closed) return ::operator new(size);
+  if (index >= kClasses || cache.ended) return ::operator new(size);
   Free* const kept = cache.lists[index];
-  if (kept == nullptr) return ::operator new(index * kStep);
+  if (kept == nullptr) return new_frame(index * kStep);
   cache.lists[index] = kept->next;
   --cache.counts[index];
   return kept;
@@ -77,7 +83,7 @@ void* allocate_frame(size_t size) {
 
 void free_frame(void* frame, size_t size) noexcept {
   const size_t index = class_of(size);
-  if (index >= kClasses || closed || cache.counts[index] == kKeptPerClass) {
+  if (index >= kClasses || cache.ended || cache.counts[index] == kKeptPerClass) {
     ::operator delete(frame);
     return;
   }

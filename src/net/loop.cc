@@ -241,12 +241,14 @@ void Loop::run_ready() {
   }
 }
 
+// A hook may make coroutines ready, and they may give the hooks something to do again.
 void Loop::end_turn() {
-  do {
+  while (!stopping_.load(std::memory_order_relaxed)) {
     for (size_t i = 0; i < hooks_.size(); ++i)
       hooks_[i]->at_end_(hooks_[i]->subject_);
+    if (ready_.empty()) return;
     run_ready();
-  } while (!ready_.empty() && !stopping_.load(std::memory_order_relaxed));
+  }
 }
 
 // Waits for events and hands them to their descriptors, which make coroutines ready.
