@@ -38,6 +38,7 @@ struct Account {
   Money spent, held;  // over the lifetime
   Money carved;       // the sum of `left()` over the open carves that name this account
   Money ceiling;
+  Money refill_at;  // using more than this asks for a higher ceiling, ahead of need
   std::array<WindowUse, kCalendarWindows> windows{};
   Carve* carve = nullptr;  // the open carve whose child this account is
   AccountKind kind = AccountKind::token;

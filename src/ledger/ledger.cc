@@ -49,7 +49,8 @@ Ledger::Ledger() : impl_(std::make_unique<Impl>()) {}
 Ledger::~Ledger() = default;
 
 std::expected<Reservation, ReserveError> Ledger::reserve(const Path& path, Money worst, Time now,
-                                                         HoldRecord& record) {
+                                                         HoldRecord& record,
+                                                         std::optional<LeaseShortage>* low) {
   RELEASE_ASSERT(!worst.is_negative());
   const WindowIndexes indexes = window_indexes(now);
   const std::lock_guard lock(impl_->mutex);
@@ -72,6 +73,7 @@ std::expected<Reservation, ReserveError> Ledger::reserve(const Path& path, Money
   impl_->place(slot, record);
   Stakes& held = impl_->holds.at(slot).stakes;
   held.cover();
+  if (low != nullptr) *low = take_low(held, worst);
   return Reservation(record.reservation, slot, worst, tightest(held, indexes));
 }
 
@@ -168,6 +170,8 @@ void Ledger::raise_ceiling(const AccountId& id, AccountKind kind, Money ceiling)
   const std::lock_guard lock(impl_->mutex);
   Account& account = impl_->accounts.open(id, kind);
   account.ceiling = max(account.ceiling, ceiling);
+  const Money used = account.spent + account.held;
+  account.refill_at = used + Money::nano((account.ceiling - used).nano() / 2);
 }
 
 void Ledger::block(const AccountId& id) {

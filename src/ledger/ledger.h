@@ -50,6 +50,7 @@ struct LeaseShortage {
     AccountKind kind = AccountKind::token;
     Money ceiling_min;
     Money limit;  // the lifetime limit: a lease beyond it would be useless
+    Money call;   // the amount of the call that asks
   };
   std::array<Need, limits::path_accounts_max> needs{};
   size_t size = 0;
@@ -129,8 +130,11 @@ class Ledger {
   // A path without entries is allowed (observe): it holds nothing and always fits.
   // An account that stands twice on the path counts once, with the tighter limits. Refusals change
   // nothing, not even the windows. REQUIRES: worst >= 0.
+  // Accounts whose lease is half used up are told in `low`, once for each ceiling: who raises them
+  // ahead of need spares later calls the wait.
   std::expected<Reservation, ReserveError> reserve(const Path& path, Money worst, Time now,
-                                                   HoldRecord& record);
+                                                   HoldRecord& record,
+                                                   std::optional<LeaseShortage>* low = nullptr);
 
   // Ends a reservation, exactly once (it is moved in). The money goes to the windows in which it
   // was held; a window that is over by then stays as it is.

@@ -155,21 +155,42 @@ std::optional<Misfit> find_carve_misfit(const Stakes& stakes, Money amount) {
   return judge.verdict();
 }
 
+namespace {
+
+void ask(std::optional<LeaseShortage>& shortage, const Stake& stake, Money ceiling, Money amount) {
+  if (!shortage) shortage.emplace();
+  LeaseShortage::Need& need = shortage->needs[shortage->size++];
+  need.account = stake.id;
+  need.kind = stake.kind;
+  need.ceiling_min = ceiling;
+  need.limit = stake.limits[Window::lifetime];
+  need.call = amount;
+}
+
+}  // namespace
+
 std::optional<LeaseShortage> find_shortage(const Stakes& stakes, Money amount) {
   std::optional<LeaseShortage> shortage;
   for (const Stake& stake : stakes.list()) {
     if (stake.is_rate() || !stake.limits.any()) continue;
     const Account& account = stake.balance();
     const Money needed = account.spent + account.held + amount;
-    if (needed <= account.ceiling) continue;
-    if (!shortage) shortage.emplace();
-    LeaseShortage::Need& need = shortage->needs[shortage->size++];
-    need.account = stake.id;
-    need.kind = stake.kind;
-    need.ceiling_min = needed;
-    need.limit = stake.limits[Window::lifetime];
+    if (needed > account.ceiling) ask(shortage, stake, needed, amount);
   }
   return shortage;
+}
+
+std::optional<LeaseShortage> take_low(Stakes& stakes, Money amount) {
+  std::optional<LeaseShortage> low;
+  for (Stake& stake : stakes.list()) {
+    if (stake.is_rate() || !stake.limits.any()) continue;
+    Account& account = *stake.account;
+    if (account.spent + account.held <= account.refill_at) continue;
+    account.refill_at = Money::max();
+    if (account.ceiling >= stake.limits[Window::lifetime]) continue;  // it can not be higher
+    ask(low, stake, account.ceiling + Money::nano(1), amount);
+  }
+  return low;
 }
 
 Money tightest(const Stakes& stakes, const WindowIndexes& now) {

@@ -57,6 +57,9 @@ std::optional<Misfit> find_carve_misfit(const Stakes& stakes, Money amount);
 // The accounts whose ceiling is too low for `amount`; nothing when there is none.
 std::optional<LeaseShortage> find_shortage(const Stakes& stakes, Money amount);
 
+// The accounts whose lease is running out, `amount` being held on them. Each is told once.
+std::optional<LeaseShortage> take_low(Stakes& stakes, Money amount);
+
 // The least that a limit of a money account leaves; Money::max() without limits.
 Money tightest(const Stakes& stakes, const WindowIndexes& now);
 

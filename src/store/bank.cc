@@ -57,7 +57,8 @@ std::expected<Reservation, ReserveError> Bank::reserve(const Path& path, Money w
   if (!healthy()) return std::unexpected(impl_->unavailable());
   ledger::HoldRecord record;
   std::shared_lock order(impl_->order);
-  auto held = impl_->ledger.reserve(path, worst, now, record);
+  std::optional<ledger::LeaseShortage> low;
+  auto held = impl_->ledger.reserve(path, worst, now, record, &low);
   if (!held) {
     if (const auto* misfit = std::get_if<ledger::Misfit>(&held.error())) {
       return std::unexpected(*misfit);
@@ -68,6 +69,7 @@ std::expected<Reservation, ReserveError> Bank::reserve(const Path& path, Money w
   encode_hold(head, record);
   const bool queued = impl_->journal->queue({RecordType::hold, head, {}}).has_value();
   order.unlock();
+  if (low) impl_->keeper->extend(*low, [](bool) {});
   if (!queued || !impl_->write_now()) {
     ledger::EndRecord end;
     impl_->ledger.release(std::move(*held), end);

@@ -538,7 +538,7 @@ TEST_F(BankTest, GroupedRecordsAreWrittenTogetherAndNoneWithoutAFlush) {
   hooks.keeper_ms = 60'000;  // it would write for its own sake
   auto bank = Bank::open(options, clock_, hooks);
   ASSERT_TRUE(bank);
-  const Path path = path_of(Money::credits(10));
+  const Path path = path_of(Money::credits(1000));  // leases for many calls
   ASSERT_TRUE(spend(**bank, path, Money::credits(1), Money::credits(1), kStart));
   ASSERT_TRUE((*bank)->flush());
   ASSERT_TRUE(spend(**bank, path, Money::credits(1), Money::credits(1), kStart));

@@ -66,7 +66,7 @@ void Keeper::loop() {
                    [this] { return stopping_ || !requests_.empty() || wanted_seq_ > booked_seq_; });
     lock.unlock();
     grant_leases();
-    if (parts_.journal->healthy()) {
+    if (parts_.journal->healthy() && is_time_to_book(std::chrono::steady_clock::now())) {
       auto done = parts_.directory->write_points();
       if (done) done = book();
       if (done) done = sign(false);
@@ -78,6 +78,14 @@ void Keeper::loop() {
   }
   lock.unlock();
   grant_leases();
+}
+
+// Leases may be asked for at any time; the books wait for their period, or for who wants them.
+bool Keeper::is_time_to_book(std::chrono::steady_clock::time_point now) {
+  const std::lock_guard lock(mutex_);
+  if (wanted_seq_ <= booked_seq_ && now < book_at_) return false;
+  book_at_ = now + std::chrono::milliseconds(period_ms_);
+  return true;
 }
 
 void Keeper::grant_leases() {

@@ -55,6 +55,7 @@ class Keeper {
 
   void loop();
   void stop();
+  bool is_time_to_book(std::chrono::steady_clock::time_point now);
   void grant_leases();
   Result<void> grant(const std::vector<LeaseRequest>& requests);
   Result<void> book();
@@ -67,6 +68,7 @@ class Keeper {
   uint64_t signed_seq_;
   const int64_t period_ms_;
   std::chrono::steady_clock::time_point signed_at_;
+  std::chrono::steady_clock::time_point book_at_;
 
   std::mutex mutex_;  // guards what follows
   std::condition_variable work_;

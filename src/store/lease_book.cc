@@ -9,17 +9,17 @@ using sqlite::Statement;
 
 // A lease is what a power failure may cost the spender, so it is a small part of the limit. Where
 // only windows limit, there is no total to take a part of: the slice starts at a few calls and
-// doubles while the account is busy, so that a hot account does not wait for the disk all the time.
+// doubles while the account is busy, so that a hot account commits a few leases a second.
 constexpr int64_t kPartsOfLimit = 64;
 constexpr int64_t kCallsMin = 8;
-constexpr int64_t kCallsMax = 1024;
+constexpr int64_t kCallsMax = 16'384;
 constexpr int64_t kBusySeconds = 2;
 
 }  // namespace
 
 Lease LeaseBook::decide(const ledger::LeaseShortage::Need& need, Money used, Time now) {
   Granted& granted = granted_[need.account];
-  const Money call = max(need.ceiling_min - used, Money::nano(1));
+  const Money call = max(need.call, Money::nano(1));
   Money slice = call * kCallsMin;
   if (need.limit != Money::max()) {
     slice = max(slice, Money::nano(need.limit.nano() / kPartsOfLimit));
