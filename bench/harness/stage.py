@@ -211,6 +211,7 @@ class Stage(contextlib.AbstractContextManager):
         self.start(name, [self.build / "satgate", "gateway", "start", "--config", config],
                    environment=self.environment(name) | self.counter(name),
                    ready=f"http://127.0.0.1:{self.admin_ports[name]}/readyz")
+        self.wait_for_file(self.data_dir(name) / "admin.address")  # commands look there
 
     def data_dir(self, name):
         return self.scratch / f"{name}-data"
@@ -267,6 +268,14 @@ class Stage(contextlib.AbstractContextManager):
             time.sleep(0.01)
         log = (self.scratch / f"{name}.log").read_text(errors="replace")
         raise SystemExit(f"{name} did not start:\n{log[-2000:]}")
+
+    @staticmethod
+    def wait_for_file(path):
+        end = time.monotonic() + 10
+        while not path.exists():
+            if time.monotonic() > end:
+                raise SystemExit(f"{path.name} was not written")
+            time.sleep(0.01)
 
     def stop(self, name):
         """Without a clean end: what it would still do is of no use to anyone here."""
