@@ -38,7 +38,7 @@ std::filesystem::path fast_directory() {
 
 class History {
  public:
-  explicit History(uint64_t seed) : random_(seed), strict_(seed % 4 == 0) {
+  explicit History(uint64_t seed) : random_(seed), strict_(seed % 4 == 0), grouped_(seed % 2 == 0) {
     for (Number a = 0; a < kPoints; ++a)
       be_born(truth_, a);
     open();
@@ -162,6 +162,8 @@ class History {
     return result.get();
   }
 
+  bool written() { return !grouped_ || bank_->flush(); }
+
   bool durable() {
     if (!strict_) return true;
     const uint64_t seq = bank_->queued();
@@ -251,6 +253,10 @@ class History {
       return;
     }
     ASSERT_FALSE(expected) << code(expected->refusal);
+    if (!written()) {  // and so not forwarded
+      take(false, [&](Truth& truth) { truth.model.hold(UINT64_MAX, amount, now_, items); });
+      return;
+    }
     ++seen_["reserved"];
     if (truth_.parties[leaf].depth == kDepthMax) ++seen_["reserved at depth 8"];
     const uint64_t id = held->id();
@@ -303,14 +309,14 @@ class History {
         : how < 3  ? bank_->forfeit(std::move(call.handle), event)
                    : bank_->settle(std::move(call.handle), Money::nano(cost), event);
     ++seen_[is_late ? "late end" : how == 99 ? "void" : overrun ? "overrun" : "ended"];
-    const bool written = take(receipt.has_value(), [&](Truth& truth) {
+    const bool ended = take(receipt.has_value() && written(), [&](Truth& truth) {
       if (!is_late) truth.end(id, cost, how != 99, overrun);
       ++truth.calls;
     });
-    if (written) {
+    if (ended) {
       EXPECT_EQ(event.cost, Money::nano(is_late ? 0 : cost));
     }
-    if (written && strict_ && durable()) durable_calls_ = truth_.calls;
+    if (ended && strict_ && durable()) durable_calls_ = truth_.calls;
   }
 
   void lose() {
@@ -385,12 +391,12 @@ class History {
       if (gives) out.from.push_back(item.account);
     }
     served_.begin_anew(child);
-    const bool written = take(carved.has_value(), [&](Truth& truth) {
+    const bool stored = take(carved.has_value(), [&](Truth& truth) {
       if (expected) return;
       truth = born;
       truth.model.carves()[child] = out;
     });
-    if (!written) return;
+    if (!stored) return;
     ++seen_["carved"];
     for (const Item& item : items)
       if (truth_.model.carves().contains(item.account)) ++seen_["carved out of a carve"];
@@ -534,6 +540,7 @@ class History {
     BankOptions options;
     options.data_dir = dir_.path() / "data";
     options.durability = strict_ ? Durability::strict : Durability::normal;
+    options.group_writes = grouped_;
     options.sync_ms = 3'600'000;  // only when somebody waits: so the test decides what is synced
     BankHooks hooks;
     hooks.files = &disk_;
@@ -701,6 +708,7 @@ class History {
 
   std::mt19937_64 random_;
   const bool strict_;
+  const bool grouped_;  // holds and ends are queued, and written by flush()
   TempDir dir_{fast_directory()};
   FaultDisk disk_;
   Time now_ = Time::seconds(1'775'757'600);
