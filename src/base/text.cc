@@ -63,8 +63,8 @@ std::string lowercase(std::string_view text) {
   return out;
 }
 
-bool same_letters(const char* a, const char* b, size_t size) {
-  return std::equal(a, a + size, b, [](char x, char y) { return lower(x) == lower(y); });
+bool same_letters(std::string_view a, std::string_view b) {
+  return std::ranges::equal(a, b, [](char x, char y) { return lower(x) == lower(y); });
 }
 
 std::vector<std::string_view> split(std::string_view text, char separator) {

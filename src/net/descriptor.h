@@ -27,7 +27,7 @@ class Operation {
   Operation& operator=(const Operation&) = delete;
 
  protected:
-  virtual ~Operation();
+  ~Operation();
   // Tries; true when it is over, well or not. Called before waiting and after each event.
   virtual bool attempt() = 0;
   void wait_at(Descriptor& descriptor, std::coroutine_handle<> waiter);

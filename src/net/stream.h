@@ -138,6 +138,7 @@ class Stream::Step : public Operation {
 
  protected:
   explicit Step(Stream& stream) : stream_(stream) {}
+  ~Step() = default;
   Stream& stream_;
 };
 
