@@ -57,6 +57,10 @@ std::expected<void, ApiError> TokenApi::carve(const Parent& parent, const TokenR
     return unavailable(down->reason);
   }
   const auto& misfit = std::get<ledger::Misfit>(carved.error());
+  const ledger::Balance used = gateway_.bank.balance(*child.carved_account, now);
+  if (used.spent + used.held != Money()) {
+    return conflict("a token just like this one was used before; choose another holder");
+  }
   return std::unexpected(
       ApiError{402, std::string(code(misfit.refusal)),
                fmt::format("'{}' has {} credits left to hand down, and {} were asked for",
@@ -94,7 +98,7 @@ Reply TokenApi::mint_child(const Json& body) {
     return std::unexpected(ApiError{403, std::string(code(child.error())),
                                     fmt::format("this child would not verify: {}", why)});
   }
-  TokenRecord record = child_record(parent, child->chain(), narrowing, now);
+  TokenRecord record = child_record(parent, *child, narrowing, now);
   record.caveats = std::move(*caveats);
   TRY(carve(parent, record, now));
   const std::string detail =
@@ -107,18 +111,40 @@ Reply TokenApi::mint_child(const Json& body) {
     gateway_.bank.close_carve(*record.carved_account);
     return std::unexpected(stored.error());
   }
+  note_lineage(parent, record, child->chain());
+  carved_.add(record, child->chain());
   Json with_token = {{"token", *text}};
   with_token.update(describe(record, false));
   return with_token;
 }
 
-TokenRecord TokenApi::child_record(const Parent& parent, const TokenChain& chain,
+// The child's place in the lineage is known from now on, used or not. What lies between the root
+// and the parent was attenuated by somebody and may be seen here for the first time.
+void TokenApi::note_lineage(const Parent& parent, const TokenRecord& child,
+                            const TokenChain& chain) {
+  const size_t minted = chain.caveats.size() - child.caveats.size();
+  std::string_view holder;
+  for (size_t i = 0; i < chain.caveats.size(); ++i) {
+    const Caveat& caveat = chain.caveats[i];
+    if (caveat.key == CaveatKey::holder) holder = caveat.items.front();
+    if (i < parent.root->caveats.size()) continue;
+    const bool is_new =
+        gateway_.bank.directory().note_point({chain.points[i + 1], chain.points[i], chain.token,
+                                              std::string(holder), caveat.text, child.created});
+    // The record tells; a failed write shows in the bank, which refuses from then on.
+    if (is_new && i < minted) (void)note(EventKind::attenuate, *parent.root, caveat.text);
+  }
+}
+
+TokenRecord TokenApi::child_record(const Parent& parent, const VerifiedToken& child,
                                    const Narrowing& narrowing, Time now) const {
+  const TokenChain& chain = child.chain();
   TokenRecord record;
   record.id = TokenId{chain.points.back().bytes};
   record.name = *narrowing.holder;
   record.key_id = parent.root->key_id;
   record.created = now;
+  record.expires = token::expires_at(child);  // an ancestor's, where that is earlier
   record.limits[Window::lifetime] = *narrowing.budget_max;
   record.budget = parent.root->budget;
   record.labels = parent.root->labels;
@@ -127,9 +153,6 @@ TokenRecord TokenApi::child_record(const Parent& parent, const TokenChain& chain
   // caveats_of() writes budget_max after all other budgets: its account is the last one of money.
   for (const LineageAccount& account : chain.accounts) {
     if (!account.is_rate) record.carved_account = account.account;
-  }
-  if (narrowing.expires) {
-    if (auto expires = parse_expiry(*narrowing.expires, now)) record.expires = *expires;
   }
   return record;
 }

@@ -114,11 +114,25 @@ inline constexpr std::string_view kOpenApi = R"json({
     {"name": "token", "in": "path", "required": true, "schema": {"type": "string"}}
    ],
    "get": {
-    "summary": "One token with its lineage",
+    "summary": "One token, with the tree of what was delegated from it: `lineage`, depth first",
     "responses": {
      "200": {
       "description": "token",
-      "content": {"application/json": {"schema": {"type": "object"}}}
+      "content": {"application/json": {"schema": {"type": "object", "properties": {
+       "lineage": {"type": "array", "items": {"type": "object", "required": ["point", "parent",
+        "kind", "holder", "caveat", "first_seen", "depth", "revoked"], "properties": {
+        "point": {"type": "string", "description": "by which it is revoked, with all below"},
+        "parent": {"type": "string", "description": "the point above it"},
+        "kind": {"enum": ["carved", "attenuated"]},
+        "name": {"type": "string", "description": "of the carved child that this point is"},
+        "holder": {"type": "string"},
+        "caveat": {"type": "string", "description": "the caveat that made the point"},
+        "first_seen": {"type": "string", "format": "date-time"},
+        "depth": {"type": "integer", "description": "0: directly below the token"},
+        "revoked": {"type": "boolean", "description": "itself, or a point above it"},
+        "spent": {"type": "number", "description": "where the point has a budget of its own"},
+        "held": {"type": "number"},
+        "carved": {"type": "number"}}}}}}}}
      },
      "default": {"$ref": "#/components/responses/Error"}
     }

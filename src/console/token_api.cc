@@ -12,7 +12,8 @@ namespace satgate::console {
 TokenApi::TokenApi(flow::Gateway& gateway, SaveKeyring save_keyring)
     : gateway_(gateway),
       save_keyring_(std::move(save_keyring)),
-      currency_(gateway.settings()->currency) {}
+      currency_(gateway.settings()->currency),
+      carved_(gateway.bank) {}
 
 std::shared_ptr<const TokenRecord> TokenApi::find(std::string_view id_or_name) const {
   store::Directory& directory = gateway_.bank.directory();
@@ -80,20 +81,6 @@ Reply TokenApi::create(const Json& body) {
   Json with_token = {{"token", *text}};
   with_token.update(out);
   return with_token;
-}
-
-Json TokenApi::describe_lineage(const TokenRecord& record) const {
-  Json points = Json::array();
-  const TokenId root = record.parent.value_or(record.id);
-  for (const store::SeenPoint& seen : gateway_.bank.directory().points_of(root)) {
-    points.push_back({{"point", to_string(seen.point)},
-                      {"parent", to_string(seen.parent)},
-                      {"holder", seen.holder},
-                      {"caveat", seen.caveat},
-                      {"first_seen", format_rfc3339(seen.first_seen)},
-                      {"revoked", gateway_.bank.directory().is_revoked(seen.point)}});
-  }
-  return points;
 }
 
 Json TokenApi::describe(const TokenRecord& record, bool with_lineage) const {
@@ -199,7 +186,7 @@ Reply TokenApi::revoke_record(TokenRecord record) {
   if (auto stored = directory.update_token(record); !stored) {
     return unavailable(stored.error().message);
   }
-  if (record.carved_account) gateway_.bank.close_carve(*record.carved_account);
+  return_ended_carves();
   return Json{{"revoked", record.name}, {"id", to_string(record.id)}};
 }
 
@@ -210,6 +197,7 @@ Reply TokenApi::revoke_point(const AccountId& point) {
   if (auto done = gateway_.bank.directory().revoke_point(point); !done) {
     return unavailable(done.error().message);
   }
+  return_ended_carves();
   return Json{{"revoked", to_string(point)}, {"point", to_string(point)}};
 }
 
@@ -227,6 +215,7 @@ Reply TokenApi::revoke_point_of(std::string_view token_text) {
   if (const auto child = directory.token(TokenId{point.bytes})) return revoke_record(*child);
   TRY(note(EventKind::revoke, *root, fmt::format("revoked the point {}", to_string(point))));
   if (auto done = directory.revoke_point(point); !done) return unavailable(done.error().message);
+  return_ended_carves();
   return Json{{"revoked", chain.leaf_label.empty() ? root->name : chain.leaf_label},
               {"point", to_string(point)}};
 }
@@ -282,14 +271,6 @@ Reply TokenApi::retire_key(std::string_view id) {
   if (auto saved = save_keyring_(*next); !saved) return unavailable(saved.error().message);
   gateway_.set_keyring(next);
   return keys();
-}
-
-void TokenApi::return_expired_carves() {
-  const Time now = gateway_.clock.now();
-  for (const auto& record : gateway_.bank.directory().tokens()) {
-    if (!record->carved_account || !record->expires || now < *record->expires) continue;
-    gateway_.bank.close_carve(*record->carved_account);
-  }
 }
 
 }  // namespace satgate::console

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "console/api.h"
+#include "console/carved_children.h"
 #include "console/narrowing.h"
 #include "flow/gateway.h"
 #include "token/verifier.h"
@@ -33,19 +34,24 @@ class TokenApi {
   Reply rotate_key();
   Reply retire_key(std::string_view id);
 
-  // Gives back what carved children that have expired did not spend. Called now and then.
-  void return_expired_carves();
+  // Once, before the first request: what earlier runs carved.
+  Result<void> load_carves() { return carved_.load(gateway_.clock.now()); }
+  // Gives back what carved children that have ended did not spend. Called about once a second.
+  void return_ended_carves() { carved_.return_ended(gateway_.clock.now()); }
 
  private:
   std::shared_ptr<const TokenRecord> find(std::string_view id_or_name) const;
   Json describe(const TokenRecord& record, bool with_lineage) const;
+  // The points below a token, depth first: each with its `depth` below it.
   Json describe_lineage(const TokenRecord& record) const;
+  Json describe_point(const store::SeenPoint& seen, Time now) const;
   struct Parent;
   std::expected<Parent, ApiError> find_parent(token::Verifier& verifier, std::string text,
                                               Time now);
   std::expected<void, ApiError> carve(const Parent& parent, const TokenRecord& child, Time now);
-  TokenRecord child_record(const Parent& parent, const TokenChain& chain,
+  TokenRecord child_record(const Parent& parent, const VerifiedToken& child,
                            const Narrowing& narrowing, Time now) const;
+  void note_lineage(const Parent& parent, const TokenRecord& child, const TokenChain& chain);
   Reply revoke_point(const AccountId& point);
   Reply revoke_point_of(std::string_view token_text);
   Reply revoke_record(TokenRecord record);
@@ -57,6 +63,7 @@ class TokenApi {
   flow::Gateway& gateway_;
   SaveKeyring save_keyring_;
   Currency currency_;
+  CarvedChildren carved_;
 };
 
 }  // namespace satgate::console

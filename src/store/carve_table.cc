@@ -40,4 +40,17 @@ Result<void> load_carves(sqlite::Database& database, ledger::Ledger& ledger) {
   }
 }
 
+Result<std::vector<OpenCarve>> read_open_carves(const std::filesystem::path& path) {
+  TRY_ASSIGN(sqlite::Database database, sqlite::Database::open_read_only(path));
+  TRY_ASSIGN(Statement rows, database.prepare("SELECT child, amount FROM carves WHERE open = 1"));
+  std::vector<OpenCarve> carves;
+  while (true) {
+    TRY_ASSIGN(const bool row, rows.step());
+    if (!row) return carves;
+    const auto child = decode_account(rows.text(0));
+    if (!child) return fail("database: a stored carve can not be read");
+    carves.push_back({*child, Money::nano(rows.integer(1))});
+  }
+}
+
 }  // namespace satgate::store

@@ -128,12 +128,19 @@ void declare_name(CLI::App& command, OneToken& flags) {
 void print_lineage(const Context& context, const Json& token) {
   const auto lineage = token.find("lineage");
   if (lineage == token.end() || !lineage->is_array() || lineage->empty()) return;
-  Table table({{"HOLDER"}, {"CAVEAT"}, {"FIRST SEEN"}, {"REVOKED"}, {"POINT"}});
+  Table table(
+      {{"HOLDER"}, {"CAVEAT"}, {"SPENT", Align::right}, {"FIRST SEEN"}, {"STATE"}, {"POINT"}});
   for (const Json& point : *lineage) {
-    table.row({text_at(point, "holder"), text_at(point, "caveat"), text_at(point, "first_seen"),
-               point.value("revoked", false) ? "yes" : "no", text_at(point, "point")});
+    const size_t depth = point.value("depth", size_t{0});
+    const bool is_carved = text_at(point, "kind") == "carved";
+    table.row({std::string(2 * depth, ' ') + text_at(point, "holder"), text_at(point, "caveat"),
+               number_at(point, "spent"), text_at(point, "first_seen"),
+               point.value("revoked", false) ? "revoked"
+               : is_carved                   ? "carved: " + text_at(point, "name")
+                                             : "",
+               text_at(point, "point")});
   }
-  fmt::print("\nSeen below it (revoke any with 'satgate token revoke POINT'):\n{}",
+  fmt::print("\nDelegated from it (revoke any with 'satgate token revoke POINT'):\n{}",
              table.text(context.colour));
 }
 

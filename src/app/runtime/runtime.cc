@@ -14,8 +14,6 @@ namespace {
 // A server that is slow to start holds nobody else up for longer; its tools come when it does.
 constexpr net::Milliseconds kHubStartWait{2000};
 
-constexpr int64_t kCarveTicks = 10;  // seconds between two looks for expired carves
-
 // Waits on this thread for a task on a loop.
 template <class Task>
 void run_and_wait(net::Loop& loop, Task task) {
@@ -174,6 +172,7 @@ Result<void> Runtime::open_admin() {
     return app::save_keyring(data_dir, keyring);
   };
   admin_ = std::make_unique<console::AdminPlane>(*gateway_, std::move(token), std::move(save));
+  TRY(admin_->tokens().load_carves());
   admin_loop_ = std::make_unique<net::Loop>();
   net::HttpServerOptions admin_options;
   admin_options.connections_max = 256;
@@ -229,9 +228,8 @@ Result<void> Runtime::reload() {
 
 void Runtime::tick() {
   bank_->expire(clock_.now());
-  if (++ticks_ % kCarveTicks != 0) return;
   // On the admin loop, where tokens change: one writer at a time.
-  admin_loop_->post([this] { admin_->tokens().return_expired_carves(); });
+  admin_loop_->post([this] { admin_->tokens().return_ended_carves(); });
 }
 
 void Runtime::stop() {

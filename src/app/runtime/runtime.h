@@ -66,7 +66,6 @@ class Runtime {
   std::unique_ptr<net::HttpServer> admin_server_;
   std::string listen_, admin_listen_, scheme_suffix_;
   bool serving_ = false;  // the agents' loops run
-  int64_t ticks_ = 0;
 };
 
 }  // namespace satgate::app

@@ -1,0 +1,79 @@
+#include "console/carved_children.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <unordered_map>
+
+#include "store/carve_table.h"
+
+namespace satgate::console {
+
+Result<void> CarvedChildren::load(Time now) {
+  TRY_ASSIGN(const auto open, store::read_open_carves(bank_.database_path()));
+  if (open.empty()) return {};
+  std::unordered_map<AccountId, std::shared_ptr<const TokenRecord>> claims;
+  for (auto& record : bank_.directory().tokens()) {
+    if (record->carved_account) claims.emplace(*record->carved_account, record);
+  }
+  for (const store::OpenCarve& carve : open) {
+    const auto claim = claims.find(carve.child);
+    if (claim != claims.end()) {
+      const TokenRecord& record = *claim->second;
+      children_.push_back({record.id, carve.child, points_above(record)});
+      continue;
+    }
+    AuditEvent event;
+    event.time = now;
+    event.kind = EventKind::recovery;
+    event.subject = "gateway";
+    const std::string detail =
+        fmt::format("the carve of {} credits for account {} has no token: it is returned",
+                    format_credits(carve.amount), to_string(carve.child));
+    event.detail = detail;
+    if (auto written = bank_.record(event); !written) return fail(written.error().reason);
+    if (!bank_.close_carve(carve.child)) return fail(bank_.failure());
+  }
+  return_ended(now);
+  return {};
+}
+
+// From the child up, as far as its lineage was seen. Where a link is missing the money stays out
+// until the child itself ends: that is the safe side.
+std::vector<AccountId> CarvedChildren::points_above(const TokenRecord& record) const {
+  std::unordered_map<AccountId, AccountId> parents;
+  for (const store::SeenPoint& seen : bank_.directory().points_of(*record.parent)) {
+    parents.emplace(seen.point, seen.parent);
+  }
+  std::vector<AccountId> points = {AccountId{record.id.bytes}};
+  for (auto up = parents.find(points.back()); up != parents.end(); up = parents.find(up->second)) {
+    points.push_back(up->second);
+    parents.erase(up);
+  }
+  return points;
+}
+
+void CarvedChildren::add(const TokenRecord& record, const TokenChain& chain) {
+  children_.push_back({record.id, *record.carved_account, chain.points});
+}
+
+bool CarvedChildren::has_ended(const Child& child, Time now) const {
+  const store::Directory& directory = bank_.directory();
+  const auto record = directory.token(child.id);
+  if (!record || record->revoked || (record->expires && now >= *record->expires)) return true;
+  const auto root = directory.token(*record->parent);
+  if (!root || root->revoked) return true;
+  return std::ranges::any_of(child.points,
+                             [&](const AccountId& point) { return directory.is_revoked(point); });
+}
+
+void CarvedChildren::return_ended(Time now) {
+  if (!bank_.healthy()) return;
+  std::erase_if(children_, [&](const Child& child) {
+    if (!has_ended(child, now)) return false;
+    bank_.close_carve(child.account);
+    return true;
+  });
+}
+
+}  // namespace satgate::console
