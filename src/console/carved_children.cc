@@ -4,10 +4,35 @@
 
 #include <algorithm>
 #include <unordered_map>
+#include <utility>
 
 #include "store/carve_table.h"
 
 namespace satgate::console {
+namespace {
+
+using Parents = std::unordered_map<AccountId, AccountId>;  // by point
+
+// From the child up, as far as its lineage was seen. Where a link is missing the money stays out
+// until the child itself ends: that is the safe side.
+std::vector<AccountId> points_above(const TokenRecord& child, const Parents& parents) {
+  std::vector<AccountId> points = {AccountId{child.id.bytes}};
+  while (points.size() <= parents.size()) {
+    const auto up = parents.find(points.back());
+    if (up == parents.end()) break;
+    points.push_back(up->second);
+  }
+  return points;
+}
+
+Parents parents_of(const store::Directory& directory, const TokenId& root) {
+  Parents parents;
+  for (const store::SeenPoint& seen : directory.points_of(root))
+    parents.emplace(seen.point, seen.parent);
+  return parents;
+}
+
+}  // namespace
 
 Result<void> CarvedChildren::load(Time now) {
   TRY_ASSIGN(const auto open, store::read_open_carves(bank_.database_path()));
@@ -16,11 +41,17 @@ Result<void> CarvedChildren::load(Time now) {
   for (auto& record : bank_.directory().tokens()) {
     if (record->carved_account) claims.emplace(*record->carved_account, record);
   }
+  std::unordered_map<TokenId, Parents> lineages;  // by root
   for (const store::OpenCarve& carve : open) {
     const auto claim = claims.find(carve.child);
     if (claim != claims.end()) {
       const TokenRecord& record = *claim->second;
-      children_.push_back({record.id, carve.child, points_above(record)});
+      auto lineage = lineages.find(*record.parent);
+      if (lineage == lineages.end()) {
+        Parents parents = parents_of(bank_.directory(), *record.parent);
+        lineage = lineages.emplace(*record.parent, std::move(parents)).first;
+      }
+      children_.push_back({record.id, carve.child, points_above(record, lineage->second)});
       continue;
     }
     AuditEvent event;
@@ -38,21 +69,6 @@ Result<void> CarvedChildren::load(Time now) {
   return {};
 }
 
-// From the child up, as far as its lineage was seen. Where a link is missing the money stays out
-// until the child itself ends: that is the safe side.
-std::vector<AccountId> CarvedChildren::points_above(const TokenRecord& record) const {
-  std::unordered_map<AccountId, AccountId> parents;
-  for (const store::SeenPoint& seen : bank_.directory().points_of(*record.parent)) {
-    parents.emplace(seen.point, seen.parent);
-  }
-  std::vector<AccountId> points = {AccountId{record.id.bytes}};
-  for (auto up = parents.find(points.back()); up != parents.end(); up = parents.find(up->second)) {
-    points.push_back(up->second);
-    parents.erase(up);
-  }
-  return points;
-}
-
 void CarvedChildren::add(const TokenRecord& record, const TokenChain& chain) {
   children_.push_back({record.id, *record.carved_account, chain.points});
 }
@@ -63,7 +79,8 @@ bool CarvedChildren::has_ended(const Child& child, Time now) const {
   if (!record || record->revoked || (record->expires && now >= *record->expires)) return true;
   const auto root = directory.token(*record->parent);
   if (!root || root->revoked) return true;
-  return std::ranges::any_of(child.points,
+  return directory.has_revocations() &&
+         std::ranges::any_of(child.points,
                              [&](const AccountId& point) { return directory.is_revoked(point); });
 }
 

@@ -32,7 +32,6 @@ class CarvedChildren {
     std::vector<AccountId> points;  // its own and those above it
   };
   bool has_ended(const Child& child, Time now) const;
-  std::vector<AccountId> points_above(const TokenRecord& record) const;
 
   store::Bank& bank_;
   std::vector<Child> children_;
