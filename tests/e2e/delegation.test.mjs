@@ -214,16 +214,16 @@ test('show prints the tree: who holds what, since when, and what was spent there
     spent: undefined, carved: undefined, name: undefined, revoked: false, ...more });
   assert.deepEqual(rows, [
     point(0, 'team', 'holder = team'),
-    point(1, 'team', 'budget_max = 50 credits', { spent: 4, carved: 18 }),
+    point(1, 'team', 'budget_max = 50', { spent: 4, carved: 18 }),
     point(2, 'child', 'holder = child'),
-    point(3, 'child', 'budget_max = 20 credits',
+    point(3, 'child', 'budget_max = 20',
       { kind: 'carved', spent: 2, carved: 0, name: 'child' }),
     point(0, 'other', 'holder = other'),
   ]);
   for (const { first_seen: seen } of tree) assert.ok(Date.now() - Date.parse(seen) < 60_000, seen);
   const events = await gateway.events('&kind=attenuate');
   assert.deepEqual(events.map((event) => event.detail).sort(),
-    ['budget_max = 50 credits', 'holder = other', 'holder = team'], 'what is offline is recorded');
+    ['budget_max = 50', 'holder = other', 'holder = team'], 'what is offline is recorded');
   // The tree of a child is what lies below it.
   const grandchild = await narrow(gateway, child, '--holder', 'grandchild');
   assert.equal((await spend(gateway, grandchild)).status, 200);
