@@ -11,11 +11,11 @@
 
 namespace satgate {
 
-std::string_view trim(std::string_view text);                  // spaces and tabs at both ends
-std::string lowercase(std::string_view text);                  // ASCII only
-bool same_letters(const char* a, const char* b, size_t size);  // ASCII only, any case
-inline bool equals_ignore_case(std::string_view a, std::string_view b) {
-  return a.size() == b.size() && same_letters(a.data(), b.data(), a.size());
+std::string_view trim(std::string_view text);               // spaces and tabs at both ends
+std::string lowercase(std::string_view text);               // ASCII only
+bool same_letters(std::string_view a, std::string_view b);  // of one size, in any case
+inline bool equals_ignore_case(std::string_view a, std::string_view b) {  // ASCII only
+  return a.size() == b.size() && same_letters(a, b);
 }
 
 // Parts between separators, each trimmed. "a, b" -> {"a","b"}; "" -> {""}.
