@@ -198,7 +198,7 @@ class FaultDisk final : public Files {
       sqlite3_file* real = to.real();
       sqlite3_int64 end = 0;
       real->pMethods->xFileSize(real, &end);
-      std::string before(std::clamp<sqlite3_int64>(end - offset, 0, n), '\0');
+      std::string before(static_cast<size_t>(std::clamp<sqlite3_int64>(end - offset, 0, n)), '\0');
       real->pMethods->xRead(real, before.data(), static_cast<int>(before.size()), offset);
       to.disk->unsynced_[to.path].push_back({static_cast<uint64_t>(offset),
                                              static_cast<uint64_t>(end),
