@@ -23,11 +23,11 @@ namespace satgate::net {
 class Operation {
  public:
   Operation() = default;
+  virtual ~Operation();
   Operation(const Operation&) = delete;
   Operation& operator=(const Operation&) = delete;
 
  protected:
-  ~Operation();
   // Tries; true when it is over, well or not. Called before waiting and after each event.
   virtual bool attempt() = 0;
   void wait_at(Descriptor& descriptor, std::coroutine_handle<> waiter);

@@ -138,7 +138,6 @@ class Stream::Step : public Operation {
 
  protected:
   explicit Step(Stream& stream) : stream_(stream) {}
-  ~Step() = default;
   Stream& stream_;
 };
 
