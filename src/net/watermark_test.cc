@@ -22,7 +22,7 @@ TEST(Watermark, LetsThoseGoOnWhoseNumberHasCome) {
   Loop loop;
   Watermark mark(loop);
   std::vector<int> seen;
-  for (const uint64_t number : {1, 2, 2, 5})
+  for (const uint64_t number : std::vector<uint64_t>{1, 2, 2, 5})
     spawn(loop, wait_for(mark, number, seen));
   testing::run_to_end(loop, pause(loop));
   EXPECT_TRUE(mark.waiting());
