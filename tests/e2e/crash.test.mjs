@@ -295,6 +295,9 @@ test('a clock that jumps opens no window twice and ends no call twice', async (t
   const shop = await crashShop(t, { machine });
   const { gateway } = shop;
   const day = 86_400;
+  // Noon, so that hours do not lead into another day whenever this test runs.
+  const noon = day / 2 - (Math.floor(Date.now() / 1000) % day);
+  machine.fails({ clock: noon });
   const token = await shop.mint('agent', wide, '--daily-limit', '4.000000002');
   const buyAll = async () => {
     let served = 0;
@@ -303,24 +306,24 @@ test('a clock that jumps opens no window twice and ends no call twice', async (t
   };
   assert.equal(await buyAll(), 2);
   // Under way while the clock jumps past the time after which a hold is given up: charged once.
-  machine.fails({ clock: day });
+  machine.fails({ clock: noon + day });
   const slow = shop.buy(token, 'agent', 'dear', '?slow=2500');
   await eventually('it is under way', async () => (await shop.api.stats()).calls === 3);
-  machine.fails({ clock: day + 3_600 });
+  machine.fails({ clock: noon + day + 3_600 });
   assert.equal((await slow).status, 200);
   assert.equal(await buyAll(), 1, 'a new day, and one call of it was under way');
   assert.equal(nano(await gateway.spent('agent')), 4 * COSTS.dear);
   // Back: yesterday and the days before it are spent.
   for (const clock of [3_600, 0, -3 * day]) {
-    machine.fails({ clock });
-    assert.equal(await buyAll(), 0, `clock at ${clock}`);
+    machine.fails({ clock: noon + clock });
+    assert.equal(await buyAll(), 0, `clock at noon and ${clock}`);
   }
   await gateway.kill9();
   await gateway.start();
   assert.equal(await buyAll(), 0, 'not after a restart either');
-  machine.fails({ clock: 2 * day });
+  machine.fails({ clock: noon + 2 * day });
   assert.equal(await buyAll(), 2, 'a day that was never begun');
-  machine.fails({ clock: 2 * day - 60 });
+  machine.fails({ clock: noon + 2 * day - 60 });
   assert.equal(await buyAll(), 0);
   assert.equal(nano(await gateway.spent('agent')), 6 * COSTS.dear);
   await shop.checkMoney();
