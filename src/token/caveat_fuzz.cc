@@ -57,9 +57,9 @@ void check_narrows(const VerifiedToken& parent, const VerifiedToken& child, cons
     const LineageAccount& theirs = child.chain().accounts[i];
     RELEASE_ASSERT(mine.account == theirs.account && mine.limits == theirs.limits);
   }
-  for (const auto& [name, value] : labels(parent)) {
-    RELEASE_ASSERT(label(child, name) == value);
-  }
+  each_label(parent, [&](std::string_view name, std::string_view) {
+    RELEASE_ASSERT(label(child, name) == label(parent, name));
+  });
 }
 
 }  // namespace
