@@ -116,7 +116,9 @@ std::optional<ledger::HoldRecord> decode_hold(std::string_view payload) {
     record.entries[i].kind = static_cast<AccountKind>(kind);
     const auto has_time = fields.take<uint8_t>();
     if (has_time > 1) return std::nullopt;
-    if (has_time == 1) record.entries[i].counts_at.unix_ns = fields.take<int64_t>();
+    if (has_time == 0) continue;
+    record.entries[i].counts_at.unix_ns = fields.take<int64_t>();
+    if (record.entries[i].counts_at == Time()) return std::nullopt;
   }
   if (!fields.ok || !fields.bytes.empty() || record.reservation == 0) return std::nullopt;
   return record;
