@@ -43,10 +43,7 @@ class Stream::Opening final : public Step {
 
  private:
   bool attempt() override {
-    if (stream_.stopped()) {
-      result_ = std::unexpected(stream_.stop_reason(0));
-      return true;
-    }
+    if (is_stopped(result_)) return true;
     if (!stream_.descriptor_.may_write()) return false;
     int error = 0;
     socklen_t size = sizeof error;
@@ -66,10 +63,7 @@ class Stream::Handshake final : public Step {
 
  private:
   bool attempt() override {
-    if (stream_.stopped()) {
-      result_ = std::unexpected(stream_.stop_reason(0));
-      return true;
-    }
+    if (is_stopped(result_)) return true;
     ERR_clear_error();
     const int result = SSL_do_handshake(stream_.ssl_.get());
     if (result == 1) return true;
@@ -117,10 +111,7 @@ Task<Io<>> Stream::connect(Endpoint endpoint) {
 // ---- Reading
 
 bool Stream::Read::attempt() {
-  if (stream_.stopped()) {
-    result_ = std::unexpected(stream_.stop_reason(0));
-    return true;
-  }
+  if (is_stopped(result_)) return true;
   if (stream_.ssl_ != nullptr) return attempt_tls();
   const ssize_t got = stream_.descriptor_.receive(into_.data(), into_.size());
   if (got >= 0) {
@@ -151,10 +142,7 @@ bool Stream::Read::attempt_tls() {
 }
 
 bool Stream::Readable::attempt() {
-  if (stream_.stopped()) {
-    result_ = std::unexpected(stream_.stop_reason(0));
-    return true;
-  }
+  if (is_stopped(result_)) return true;
   return stream_.descriptor_.may_read() ||
          (stream_.ssl_ != nullptr && SSL_has_pending(stream_.ssl_.get()) == 1);
 }
@@ -195,10 +183,7 @@ void Stream::Write::take(size_t bytes) {
 
 bool Stream::Write::attempt_plain() {
   while (first_ < count_) {
-    if (stream_.stopped()) {
-      result_ = std::unexpected(stream_.stop_reason(0));
-      return true;
-    }
+    if (is_stopped(result_)) return true;
     const auto rest = std::span<const iovec>(pieces_).subspan(first_, count_ - first_);
     const ssize_t sent = stream_.descriptor_.send(rest);
     if (sent < 0) {
@@ -227,8 +212,7 @@ void Stream::Write::fill_record() {
 bool Stream::Write::attempt_tls() {
   std::string& record = stream_.record_;
   while (true) {
-    if (stream_.stopped()) {
-      result_ = std::unexpected(stream_.stop_reason(0));
+    if (is_stopped(result_)) {
       record.clear();
       return true;
     }

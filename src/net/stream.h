@@ -138,6 +138,13 @@ class Stream::Step : public Operation {
 
  protected:
   explicit Step(Stream& stream) : stream_(stream) {}
+  // Whether nothing can be done any more; `result` then says why.
+  template <class T>
+  bool is_stopped(Io<T>& result) const {
+    if (!stream_.stopped()) return false;
+    result = std::unexpected(stream_.stop_reason(0));
+    return true;
+  }
   Stream& stream_;
 };
 
