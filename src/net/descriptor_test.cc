@@ -1,0 +1,113 @@
+// What edge-triggered events must not do: reach what has closed meanwhile, or be waited for when
+// they have been told already.
+#include "net/descriptor.h"
+
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "net/stream.h"
+#include "net/test_support.h"
+
+namespace satgate::net {
+namespace {
+
+using testing::run_to_end;
+
+struct Pair {
+  Pair() {
+    EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends.data()), 0);
+  }
+  void say(std::string_view text) const {
+    EXPECT_EQ(::write(ends[1], text.data(), text.size()), static_cast<ssize_t>(text.size()));
+  }
+  std::array<int, 2> ends{};  // the first is the loop's, the second the test's
+};
+
+// Two descriptors, either of which ends the other at its first event.
+struct Rivals {
+  std::unique_ptr<Descriptor> one;
+  std::unique_ptr<Descriptor> other;
+  std::unique_ptr<Descriptor> successor;  // takes the number of the one that has gone
+  Pair fresh;
+  int calls = 0;
+
+  void end(std::unique_ptr<Descriptor>& loser) {
+    ++calls;
+    if (loser == nullptr) return;
+    Loop& loop = loser->loop();
+    const int number = loser->fd();
+    loser.reset();
+    successor = std::make_unique<Descriptor>(loop);
+    ASSERT_EQ(::dup2(fresh.ends[0], number), number);
+    ASSERT_TRUE(successor->open(number));
+    char byte = 0;
+    EXPECT_EQ(successor->receive(&byte, 1), -1);
+    EXPECT_FALSE(successor->may_read());
+  }
+};
+
+TEST(Descriptor, AnEventOfOneThatHasClosedReachesNobodyElse) {
+  Loop loop;
+  Pair first;
+  Pair second;
+  Rivals rivals;
+  rivals.one = std::make_unique<Descriptor>(loop);
+  rivals.other = std::make_unique<Descriptor>(loop);
+  ASSERT_TRUE(rivals.one->open(first.ends[0]));
+  ASSERT_TRUE(rivals.other->open(second.ends[0]));
+  rivals.one->on_event(
+      [](void* subject) {
+        auto* const both = static_cast<Rivals*>(subject);
+        both->end(both->other);
+      },
+      &rivals);
+  rivals.other->on_event(
+      [](void* subject) {
+        auto* const both = static_cast<Rivals*>(subject);
+        both->end(both->one);
+      },
+      &rivals);
+  first.say("x");  // both are told in one batch
+  second.say("y");
+  loop.run_for(Milliseconds{30});
+  EXPECT_EQ(rivals.calls, 1) << "the one that had gone was called";
+  ASSERT_NE(rivals.successor, nullptr);
+  EXPECT_FALSE(rivals.successor->may_read()) << "it was told what was meant for another";
+}
+
+Task<> read_twice(Stream& stream, std::string& text, bool& ended) {
+  std::array<char, 64> room;
+  const Io<size_t> some = co_await stream.read_some(room);
+  if (some) text.assign(room.data(), *some);
+  const Io<size_t> end = co_await stream.read_some(room);
+  ended = end && *end == 0;
+}
+
+// A short read says that there is no more, except when the end has come with the same event.
+TEST(Descriptor, TheEndThatCameWithTheLastBytesIsReadWithoutAnotherEvent) {
+  for (const bool told_at_once : {true, false}) {
+    Loop loop;
+    Pair pair;
+    Stream stream(loop, Socket(pair.ends[0]));
+    const auto finish = [&] {
+      pair.say("hello");
+      ::close(pair.ends[1]);
+    };
+    std::string text;
+    bool ended = false;
+    if (told_at_once) finish();
+    if (!told_at_once) loop.post(finish);
+    EXPECT_TRUE(run_to_end(loop, read_twice(stream, text, ended))) << told_at_once;
+    EXPECT_EQ(text, "hello");
+    EXPECT_TRUE(ended);
+  }
+}
+
+}  // namespace
+}  // namespace satgate::net
