@@ -36,16 +36,10 @@ Parents parents_of(const store::Directory& directory, const TokenId& root) {
 
 Result<void> CarvedChildren::load(Time now) {
   TRY_ASSIGN(const auto open, store::read_open_carves(bank_.database_path()));
-  if (open.empty()) return {};
-  std::unordered_map<AccountId, std::shared_ptr<const TokenRecord>> claims;
-  for (auto& record : bank_.directory().tokens()) {
-    if (record->carved_account) claims.emplace(*record->carved_account, record);
-  }
   std::unordered_map<TokenId, Parents> lineages;  // by root
   for (const store::OpenCarve& carve : open) {
-    const auto claim = claims.find(carve.child);
-    if (claim != claims.end()) {
-      const TokenRecord& record = *claim->second;
+    if (const auto claim = bank_.directory().token_of_carve(carve.child)) {
+      const TokenRecord& record = *claim;
       auto lineage = lineages.find(*record.parent);
       if (lineage == lineages.end()) {
         Parents parents = parents_of(bank_.directory(), *record.parent);

@@ -157,7 +157,7 @@ Reply RecordApi::status() {
               {"healthy", bank.healthy()},
               {"failure", bank.failure()},
               {"durability", settings->strict_durability ? "strict" : "normal"},
-              {"tokens", bank.directory().tokens().size()},
+              {"tokens", bank.directory().token_count()},
               {"budgets", bank.directory().budgets().size()},
               {"calls_held", bank.held_count()}};
   out["recovery"] = {{"events_replayed", recovery.events_replayed},

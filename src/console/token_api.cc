@@ -121,9 +121,9 @@ Json TokenApi::describe(const TokenRecord& record, bool with_lineage) const {
 
 Reply TokenApi::list() {
   Json out = Json::array();
-  for (const auto& record : gateway_.bank.directory().tokens()) {
-    out.push_back(describe(*record, false));
-  }
+  const auto read = gateway_.bank.directory().each_token(
+      [&](const TokenRecord& record) { out.push_back(describe(record, false)); });
+  if (!read) return unavailable(read.error().message);
   return out;
 }
 

@@ -77,7 +77,8 @@ Result<void> Bank::Impl::recover(const BankHooks& hooks) {
     TRY(sqlite::set_meta(database, "closed_seq", int64_t{0}));
     TRY(transaction.commit());
   }
-  TRY_ASSIGN(directory, SqliteDirectory::open(shared));
+  TRY_ASSIGN(sqlite::Database reader, sqlite::Database::open_read_only(dir.database()));
+  TRY_ASSIGN(directory, SqliteDirectory::open(shared, std::move(reader)));
   Keeper::Parts parts{&ledger, journal.get(), &shared, directory.get(), &key, &clock, {}};
   parts.take_page = [this](Page& page) { take_page(page); };
   keeper =

@@ -1,8 +1,10 @@
-// The directory of minted tokens, named budgets and revoked lineage points: in memory for the call
-// path, in SQLite for keeps. Every change is committed before it is seen. Thread-safe; reads take a
-// shared lock for a hash look-up.
+// The directory of minted tokens, named budgets and revoked lineage points, kept in SQLite. Budgets
+// and revoked points are all in memory; of tokens, those that were asked for lately. Every change
+// is committed before it is seen. Thread-safe; a read takes a shared lock for a hash look-up, or
+// one row from the database.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -29,9 +31,14 @@ class Directory {
  public:
   virtual ~Directory() = default;
 
+  // Null when there is none, and when the database can not be read: nobody may spend then.
   virtual std::shared_ptr<const TokenRecord> token(const TokenId& id) const = 0;
   virtual std::shared_ptr<const TokenRecord> token_by_name(std::string_view name) const = 0;
-  virtual std::vector<std::shared_ptr<const TokenRecord>> tokens() const = 0;
+  // The carved child whose budget lies in this account.
+  virtual std::shared_ptr<const TokenRecord> token_of_carve(const AccountId& account) const = 0;
+  // All tokens by name. Nobody waits for it: tokens that come meanwhile may be missed.
+  virtual Result<void> each_token(const std::function<void(const TokenRecord&)>& use) const = 0;
+  virtual size_t token_count() const = 0;
   virtual std::shared_ptr<const BudgetRecord> budget(std::string_view name) const = 0;
   virtual std::vector<std::shared_ptr<const BudgetRecord>> budgets() const = 0;
   // Whether the token or any of these points (root first) was revoked.

@@ -3,6 +3,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <atomic>
+#include <string>
+#include <thread>
+#include <vector>
+
 #include "store/record_json.h"
 #include "store/sqlite/schema.h"
 #include "store/sqlite_directory.h"
@@ -17,14 +23,17 @@ class DirectoryTest : public testing::Test {
  protected:
   DirectoryTest() { reopen(); }
 
-  void reopen() {
+  void reopen(size_t tokens_cached = SqliteDirectory::kTokensCached) {
     directory_.reset();
     shared_.reset();
     auto database = sqlite::Database::open(dir_.path() / "satgate.db");
     ASSERT_TRUE(database) << database.error().message;
-    ASSERT_TRUE(sqlite::migrate(*database));
+    const auto migrated = sqlite::migrate(*database);
+    ASSERT_TRUE(migrated) << migrated.error().message;
     shared_ = std::make_unique<SharedDatabase>(std::move(*database));
-    auto directory = SqliteDirectory::open(*shared_);
+    auto reader = sqlite::Database::open_read_only(dir_.path() / "satgate.db");
+    ASSERT_TRUE(reader) << reader.error().message;
+    auto directory = SqliteDirectory::open(*shared_, std::move(*reader), tokens_cached);
     ASSERT_TRUE(directory) << directory.error().message;
     directory_ = std::move(*directory);
   }
@@ -65,13 +74,104 @@ TEST_F(DirectoryTest, ATokenComesBackWholeAfterARestart) {
   EXPECT_EQ(found->id, record.id);
   EXPECT_EQ(found->override_limits->limits[Window::hour], Money::nano(7));
   EXPECT_EQ(found->parent, record.parent);
-  EXPECT_EQ(directory_->tokens().size(), 1U);
+  EXPECT_EQ(directory_->token_count(), 1U);
+}
+
+TokenRecord named(std::string_view name) {
+  TokenRecord record;
+  record.id = random_id<TokenId>();
+  record.name = name;
+  return record;
+}
+
+TEST_F(DirectoryTest, TokensBeyondTheCacheAreReadAgainByIdNameAndCarve) {
+  reopen(2);
+  std::vector<TokenRecord> records = {full_record()};
+  for (const char* name : {"a", "b", "c", "d\xff"})
+    records.push_back(named(name));
+  for (const TokenRecord& record : records)
+    ASSERT_TRUE(directory_->add_token(record));
+  for (const TokenRecord& record : records) {
+    ASSERT_TRUE(directory_->token(record.id)) << record.name;
+    EXPECT_EQ(directory_->token(record.id)->account, token_account(record.id));
+    ASSERT_TRUE(directory_->token_by_name(record.name)) << record.name;
+    EXPECT_EQ(directory_->token_by_name(record.name)->id, record.id);
+  }
+  ASSERT_TRUE(directory_->token_of_carve(account_id("lineage", "x")));
+  EXPECT_EQ(directory_->token_of_carve(account_id("lineage", "x"))->id, records[0].id);
+  EXPECT_FALSE(directory_->token_of_carve(account_id("lineage", "y")));
+  EXPECT_FALSE(directory_->token(random_id<TokenId>()));
+  EXPECT_FALSE(directory_->token_by_name("e"));
+  EXPECT_EQ(directory_->token_count(), 5U);
+}
+
+TEST_F(DirectoryTest, EachTokenComesOnceWhateverTheirNumber) {
+  for (int i = 0; i < 250; ++i)
+    ASSERT_TRUE(directory_->add_token(named("t\xff" + std::to_string(i))));
+  std::vector<TokenId> seen;
+  ASSERT_TRUE(
+      directory_->each_token([&](const TokenRecord& record) { seen.push_back(record.id); }));
+  EXPECT_EQ(seen.size(), 250U);
+  std::ranges::sort(seen);
+  EXPECT_EQ(std::ranges::unique(seen).size(), 0U);
+}
+
+// A reader that fetched the old row must not put it over what a writer has published meanwhile.
+TEST_F(DirectoryTest, AnUpdateThatHasReturnedIsSeenByEveryCallAfterIt) {
+  reopen(1);
+  TokenRecord watched = named("watched");
+  const TokenRecord other = named("other");
+  ASSERT_TRUE(directory_->add_token(watched));
+  ASSERT_TRUE(directory_->add_token(other));
+  std::atomic<int64_t> published = 0;
+  std::atomic<bool> stop = false;
+  std::atomic<int> stale = 0;
+  const auto read = [&] {
+    while (!stop) {
+      const int64_t at_least = published;
+      if (directory_->token(watched.id)->carved < Money::nano(at_least)) ++stale;
+      static_cast<void>(directory_->token(other.id));  // pushes the other out of the cache
+    }
+  };
+  std::thread one(read);
+  std::thread two(read);
+  for (int64_t i = 1; i <= 300; ++i) {
+    watched.carved = Money::nano(i);
+    EXPECT_TRUE(directory_->update_token(watched));
+    published = i;
+  }
+  stop = true;
+  one.join();
+  two.join();
+  EXPECT_EQ(stale, 0);
+}
+
+TEST(TokenCache, HoldsTheLastOnesAndTheirPresentNames) {
+  TokenCache cache(2);
+  const auto put = [&](const TokenRecord& record) {
+    cache.put(std::make_shared<const TokenRecord>(record));
+  };
+  TokenRecord a = named("a");
+  const TokenRecord b = named("b");
+  put(a);
+  put(b);
+  a.name = "z";
+  put(a);  // renamed; still the oldest
+  EXPECT_FALSE(cache.find("a"));
+  EXPECT_EQ(cache.find("z")->id, a.id);
+  const TokenRecord heir = named("a");
+  put(heir);
+  EXPECT_EQ(cache.size(), 2U);
+  EXPECT_FALSE(cache.find(a.id));
+  EXPECT_FALSE(cache.find("z"));
+  EXPECT_EQ(cache.find("a")->id, heir.id);
+  EXPECT_EQ(cache.find("b")->id, b.id);
 }
 
 TEST_F(DirectoryTest, BytesThatAreNotUtf8DoNotStopARecord) {
   ASSERT_TRUE(directory_->add_token(full_record()));
   reopen();
-  EXPECT_EQ(directory_->tokens().size(), 1U);
+  EXPECT_EQ(directory_->token_count(), 1U);
 }
 
 TEST_F(DirectoryTest, ATakenNameIsRefusedAndSaysByWhom) {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <type_traits>
 
 #include "base/limits.h"
 #include "store/record_json.h"
@@ -18,6 +19,9 @@ using sqlite::Statement;
 // is not noted, which costs a line in a list and no law.
 constexpr size_t kPointsMax = 1'000'000;
 constexpr size_t kNotedMax = 10'000;
+
+// Read with one lock: calls may wait for it.
+constexpr int64_t kPageOfTokens = 100;
 
 template <class Id>
 Id id_of(std::string_view bytes) {
@@ -33,10 +37,24 @@ SeenPoint read_point(const Statement& row) {
 
 }  // namespace
 
-Result<std::unique_ptr<SqliteDirectory>> SqliteDirectory::open(SharedDatabase& shared) {
-  std::unique_ptr<SqliteDirectory> directory(new SqliteDirectory(shared));
+Result<std::unique_ptr<SqliteDirectory>> SqliteDirectory::open(SharedDatabase& shared,
+                                                               sqlite::Database reader,
+                                                               size_t tokens_cached) {
+  std::unique_ptr<SqliteDirectory> directory(
+      new SqliteDirectory(shared, std::move(reader), tokens_cached));
   TRY(directory->load());
+  TRY(directory->prepare_reads());
   return directory;
+}
+
+Result<void> SqliteDirectory::prepare_reads() {
+  TRY_ASSIGN(token_by_id_, reader_.prepare("SELECT record FROM tokens WHERE id = ?"));
+  TRY_ASSIGN(token_by_name_, reader_.prepare("SELECT record FROM tokens WHERE name = ?"));
+  TRY_ASSIGN(token_by_carve_,
+             reader_.prepare("SELECT record FROM tokens WHERE carved_account = ?"));
+  TRY_ASSIGN(const int64_t count, reader_.query_integer("SELECT count(*) FROM tokens"));
+  token_count_ = static_cast<size_t>(count);
+  return {};
 }
 
 Result<void> SqliteDirectory::load() {
@@ -50,11 +68,6 @@ Result<void> SqliteDirectory::load() {
       TRY(use(rows));
     }
   };
-  TRY(each("SELECT record FROM tokens", [this](const Statement& row) -> Result<void> {
-    TRY_ASSIGN(TokenRecord record, token_from_json(row.text(0)));
-    publish(std::move(record));
-    return {};
-  }));
   TRY(each("SELECT record FROM budgets", [this](const Statement& row) -> Result<void> {
     TRY_ASSIGN(BudgetRecord record, budget_from_json(row.text(0)));
     publish(std::move(record));
@@ -71,24 +84,86 @@ Result<void> SqliteDirectory::load() {
   });
 }
 
+// Of what can not be read or understood there is no record: calls are refused.
+std::shared_ptr<const TokenRecord> SqliteDirectory::read_token(std::optional<Statement>& by_key,
+                                                               std::string_view key,
+                                                               bool is_blob) const {
+  std::string json;
+  {
+    const std::lock_guard lock(reader_mutex_);
+    Statement& row = *by_key;
+    is_blob ? row.bind_blob(1, key) : row.bind(1, key);
+    const Result<bool> found = row.step();
+    if (found && *found) json = row.text(0);
+    row.reset();
+  }
+  if (json.empty()) return nullptr;
+  Result<TokenRecord> record = token_from_json(json);
+  if (!record) return nullptr;
+  record->account = token_account(record->id);
+  return std::make_shared<const TokenRecord>(std::move(*record));
+}
+
+template <class Key>
+std::shared_ptr<const TokenRecord> SqliteDirectory::cached_or_read(
+    const Key& key, std::optional<Statement>& by_key) const {
+  uint64_t changes_before = 0;
+  {
+    const std::shared_lock lock(mutex_);
+    if (auto cached = tokens_.find(key)) return cached;
+    changes_before = changes_;
+  }
+  std::shared_ptr<const TokenRecord> record;
+  if constexpr (std::is_same_v<Key, TokenId>) {
+    record = read_token(by_key, key.view(), true);
+  } else {
+    record = read_token(by_key, key, false);
+  }
+  if (!record) return nullptr;
+  const std::unique_lock lock(mutex_);
+  // It may be older than what a writer has published since: good for this call, not for later ones.
+  if (changes_ == changes_before) tokens_.put(record);
+  return record;
+}
+
 std::shared_ptr<const TokenRecord> SqliteDirectory::token(const TokenId& id) const {
-  const std::shared_lock lock(mutex_);
-  const auto it = tokens_.find(id);
-  return it == tokens_.end() ? nullptr : it->second;
+  return cached_or_read(id, token_by_id_);
 }
 
 std::shared_ptr<const TokenRecord> SqliteDirectory::token_by_name(std::string_view name) const {
-  const std::shared_lock lock(mutex_);
-  const auto it = names_.find(name);
-  return it == names_.end() ? nullptr : tokens_.at(it->second);
+  return cached_or_read(name, token_by_name_);
 }
 
-std::vector<std::shared_ptr<const TokenRecord>> SqliteDirectory::tokens() const {
-  const std::shared_lock lock(mutex_);
-  std::vector<std::shared_ptr<const TokenRecord>> all;
-  for (const auto& [name, id] : names_)
-    all.push_back(tokens_.at(id));
-  return all;
+std::shared_ptr<const TokenRecord> SqliteDirectory::token_of_carve(const AccountId& account) const {
+  return read_token(token_by_carve_, to_string(account), false);
+}
+
+Result<void> SqliteDirectory::each_token(const std::function<void(const TokenRecord&)>& use) const {
+  std::string after;
+  std::vector<std::string> page;
+  do {
+    page.clear();
+    {
+      const std::lock_guard lock(reader_mutex_);
+      TRY_ASSIGN(Statement rows, reader_.prepare("SELECT name, record FROM tokens WHERE name > ? "
+                                                 "ORDER BY name LIMIT ?"));
+      rows.bind(1, after).bind(2, kPageOfTokens);
+      std::string last;
+      while (true) {
+        TRY_ASSIGN(const bool row, rows.step());
+        if (!row) break;
+        last = rows.text(0);
+        page.emplace_back(rows.text(1));
+      }
+      after = std::move(last);
+    }
+    for (const std::string& json : page) {
+      TRY_ASSIGN(TokenRecord record, token_from_json(json));
+      record.account = token_account(record.id);
+      use(record);
+    }
+  } while (!page.empty());
+  return {};
 }
 
 std::shared_ptr<const BudgetRecord> SqliteDirectory::budget(std::string_view name) const {
@@ -114,17 +189,18 @@ Result<void> SqliteDirectory::store(const TokenRecord& record, std::string_view 
   const std::lock_guard lock(shared_.mutex);
   const std::string json = to_json(record);
   TRY_ASSIGN(Statement statement, shared_.database.prepare(sql));
-  return statement.bind_blob(1, record.id.view()).bind(2, record.name).bind(3, json).run();
+  statement.bind_blob(1, record.id.view()).bind(2, record.name).bind(3, json);
+  const std::string carve = record.carved_account ? to_string(*record.carved_account) : "";
+  record.carved_account ? statement.bind(4, carve) : statement.bind_null(4);
+  return statement.run();
 }
 
 void SqliteDirectory::publish(TokenRecord record) {
   record.account = token_account(record.id);
-  const auto shared = std::make_shared<const TokenRecord>(std::move(record));
+  auto shared = std::make_shared<const TokenRecord>(std::move(record));
   const std::unique_lock lock(mutex_);
-  auto& slot = tokens_[shared->id];
-  if (slot) names_.erase(slot->name);
-  slot = shared;
-  names_[shared->name] = shared->id;
+  ++changes_;
+  tokens_.put(std::move(shared));
 }
 
 Result<void> SqliteDirectory::add_token(TokenRecord record) {
@@ -134,7 +210,8 @@ Result<void> SqliteDirectory::add_token(TokenRecord record) {
         fmt::format("the name '{}' is taken by token {}", record.name, to_string(taken->id)));
   }
   if (token(record.id)) return fail(fmt::format("token {} exists", to_string(record.id)));
-  TRY(store(record, "INSERT INTO tokens (id, name, record) VALUES (?, ?, ?)"));
+  TRY(store(record, "INSERT INTO tokens (id, name, record, carved_account) VALUES (?, ?, ?, ?)"));
+  ++token_count_;
   publish(std::move(record));
   return {};
 }
@@ -147,7 +224,7 @@ Result<void> SqliteDirectory::update_token(TokenRecord record) {
     return fail(
         fmt::format("the name '{}' is taken by token {}", record.name, to_string(taken->id)));
   }
-  TRY(store(record, "UPDATE tokens SET name = ?2, record = ?3 WHERE id = ?1"));
+  TRY(store(record, "UPDATE tokens SET name = ?2, record = ?3, carved_account = ?4 WHERE id = ?1"));
   publish(std::move(record));
   return {};
 }

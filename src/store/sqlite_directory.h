@@ -1,5 +1,6 @@
 // Directory over SQLite. Writes go through the shared connection on the caller's thread, commit,
-// and only then change what readers see.
+// and only then change what readers see. Reads of tokens that are not in the cache have a
+// connection of their own, so that they never wait for a commit.
 #pragma once
 
 #include <atomic>
@@ -7,26 +8,35 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <shared_mutex>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <unordered_set>
 #include <vector>
 
 #include "ledger/account_table.h"
 #include "store/directory.h"
 #include "store/shared_database.h"
+#include "store/token_cache.h"
 
 namespace satgate::store {
 
 class SqliteDirectory final : public Directory {
  public:
-  static Result<std::unique_ptr<SqliteDirectory>> open(SharedDatabase& shared);
+  // What the cache holds, at about 700 bytes a token.
+  static constexpr size_t kTokensCached = 100'000;
+
+  // Both connections are to the same database.
+  static Result<std::unique_ptr<SqliteDirectory>> open(SharedDatabase& shared,
+                                                       sqlite::Database reader,
+                                                       size_t tokens_cached = kTokensCached);
 
   std::shared_ptr<const TokenRecord> token(const TokenId& id) const override;
   std::shared_ptr<const TokenRecord> token_by_name(std::string_view name) const override;
-  std::vector<std::shared_ptr<const TokenRecord>> tokens() const override;
+  std::shared_ptr<const TokenRecord> token_of_carve(const AccountId& account) const override;
+  Result<void> each_token(const std::function<void(const TokenRecord&)>& use) const override;
+  size_t token_count() const override { return token_count_.load(std::memory_order_relaxed); }
   std::shared_ptr<const BudgetRecord> budget(std::string_view name) const override;
   std::vector<std::shared_ptr<const BudgetRecord>> budgets() const override;
   bool is_revoked(const AccountId& point) const override;
@@ -43,8 +53,15 @@ class SqliteDirectory final : public Directory {
   Result<void> write_points();
 
  private:
-  explicit SqliteDirectory(SharedDatabase& shared) : shared_(shared) {}
+  SqliteDirectory(SharedDatabase& shared, sqlite::Database reader, size_t tokens_cached)
+      : shared_(shared), reader_(std::move(reader)), tokens_(tokens_cached) {}
   Result<void> load();
+  Result<void> prepare_reads();
+  template <class Key>
+  std::shared_ptr<const TokenRecord> cached_or_read(const Key& key,
+                                                    std::optional<sqlite::Statement>& by_key) const;
+  std::shared_ptr<const TokenRecord> read_token(std::optional<sqlite::Statement>& by_key,
+                                                std::string_view key, bool is_blob) const;
   Result<void> store(const TokenRecord& record, std::string_view sql);
   void publish(TokenRecord record);
   void publish(BudgetRecord record);
@@ -53,9 +70,16 @@ class SqliteDirectory final : public Directory {
   SharedDatabase& shared_;
   // Writers take turns from their checks to the moment when readers see the change.
   std::mutex writer_;
+  mutable std::mutex reader_mutex_;  // never held together with another
+  mutable sqlite::Database reader_;
+  mutable std::optional<sqlite::Statement> token_by_id_;
+  mutable std::optional<sqlite::Statement> token_by_name_;
+  mutable std::optional<sqlite::Statement> token_by_carve_;
+  std::atomic<size_t> token_count_ = 0;
+
   mutable std::shared_mutex mutex_;  // the maps
-  std::unordered_map<TokenId, std::shared_ptr<const TokenRecord>> tokens_;
-  std::map<std::string, TokenId, std::less<>> names_;
+  mutable TokenCache tokens_;
+  uint64_t changes_ = 0;  // of tokens: what was read before the last one is not cached
   std::map<std::string, std::shared_ptr<const BudgetRecord>, std::less<>> budgets_;
   std::unordered_set<AccountId, ledger::SeededHash> revoked_;
   std::atomic<bool> has_revocations_ = false;  // set with the first one

@@ -78,8 +78,16 @@ DROP TABLE old_events;
 DROP TABLE events;
 )sql";
 
+// A carved child is found by the account that holds its budget, in hex as in its record.
+constexpr const char* kVersion3 = R"sql(
+ALTER TABLE tokens ADD COLUMN carved_account TEXT;
+UPDATE tokens SET carved_account = json_extract(record, '$.carved_account')
+  WHERE json_extract(record, '$.carved_account') IS NOT NULL;
+CREATE INDEX tokens_by_carve ON tokens (carved_account) WHERE carved_account IS NOT NULL;
+)sql";
+
 // migrations[i] brings version i to version i + 1.
-constexpr std::array kMigrations = {kVersion1, kVersion2};
+constexpr std::array kMigrations = {kVersion1, kVersion2, kVersion3};
 
 }  // namespace
 
