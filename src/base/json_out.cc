@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <iterator>
@@ -69,10 +70,25 @@ void append_escaped(std::string& out, char c) {
   }
 }
 
-}  // namespace
+// One growth of the string for all three.
+void append_between(std::string& out, std::string_view before, std::string_view text,
+                    std::string_view after) {
+  const size_t old = out.size();
+  const size_t size = old + before.size() + text.size() + after.size();
+  // g++ 12 passes the capacity rather than the size asked for: the size is not taken from there.
+  out.resize_and_overwrite(size, [&](char* bytes, size_t) {
+    char* at = std::copy(before.begin(), before.end(), bytes + old);
+    at = std::copy(text.begin(), text.end(), at);
+    std::copy(after.begin(), after.end(), at);
+    return size;
+  });
+}
 
-void append_json_string(std::string& out, std::string_view text) {
-  out += '"';
+// `before` ends, and `after` begins, with the quotes.
+void append_quoted(std::string& out, std::string_view before, std::string_view text,
+                   std::string_view after) {
+  if (plain_length(text) == text.size()) return append_between(out, before, text, after);
+  out += before;
   while (true) {
     const size_t plain = plain_length(text);
     out += text.substr(0, plain);
@@ -93,7 +109,13 @@ void append_json_string(std::string& out, std::string_view text) {
       text.remove_prefix(length);
     }
   }
-  out += '"';
+  out += after;
+}
+
+}  // namespace
+
+void append_json_string(std::string& out, std::string_view text) {
+  append_quoted(out, "\"", text, "\"");
 }
 
 void JsonOut::separate() {
@@ -115,16 +137,14 @@ JsonOut& JsonOut::close(char bracket) {
 }
 
 JsonOut& JsonOut::key(std::string_view name) {
-  separate();
-  append_json_string(out_, name);
-  out_ += ':';
+  append_quoted(out_, first_ ? "\"" : ",\"", name, "\":");
   first_ = true;
   return *this;
 }
 
 JsonOut& JsonOut::string(std::string_view text) {
-  separate();
-  append_json_string(out_, text);
+  append_quoted(out_, first_ ? "\"" : ",\"", text, "\"");
+  first_ = false;
   return *this;
 }
 

@@ -64,8 +64,7 @@ class Verifier {
 
  private:
   struct Entry {
-    Hash256 digest{};        // SHA-256 of the credential
-    std::string credential;  // compared as well, in constant time
+    Hash256 digest{};  // SHA-256 of the credential: whoever collides it can forge tokens too
     std::shared_ptr<const TokenChain> chain;
     uint64_t used = 0;
   };
