@@ -12,6 +12,14 @@ constexpr std::array<std::string_view, kDimensions> kNames = {
     "kind",     "subject", "holder", "upstream", "tool",        "endpoint", "model",
     "decision", "code",    "team",   "project",  "environment", "workflow", "budget"};
 
+// Under these names they stand in the event's JSON; holders are a list of their own.
+constexpr std::array<std::string_view, kDimensions> kMembers = [] {
+  std::array<std::string_view, kDimensions> members = kNames;
+  members[static_cast<size_t>(Dimension::kind)] = "event";
+  members[static_cast<size_t>(Dimension::holder)] = "";
+  return members;
+}();
+
 // Below every bound at which the event's JSON cuts a text (audit/event_json.cc).
 constexpr size_t kPlainBytesMax = 90;
 
@@ -83,26 +91,29 @@ std::optional<RollupKey> key_of(std::string_view json) {
       simdjson::SUCCESS) {
     return std::nullopt;
   }
+  // One walk over the members: looking each of ours up would be a walk for each.
   RollupKey key;
-  std::string_view text;
-  const auto read = [&](std::string_view name) {
-    return event[name].get_string().get(text) == simdjson::SUCCESS ? bounded(text)
-                                                                   : std::string_view();
-  };
-  const auto time = parse_time(read("time"));
-  if (!time) return std::nullopt;
-  key.second = time->unix_seconds();
-  for (size_t d = 0; d < kDimensions; ++d)
-    key.text[d] = read(kNames[d]);
-  key.at(Dimension::kind) = read("event");
-  simdjson::dom::array holders;
-  if (event["holders"].get_array().get(holders) == simdjson::SUCCESS) {
-    for (const simdjson::dom::element holder : holders) {
-      if (holder.get_string().get(text) == simdjson::SUCCESS) {
-        key.at(Dimension::holder) = bounded(text);
+  std::optional<Time> time;
+  for (const auto [name, value] : event) {
+    std::string_view text;
+    if (name == "holders") {
+      simdjson::dom::array holders;
+      if (value.get_array().get(holders) != simdjson::SUCCESS) continue;
+      for (const simdjson::dom::element holder : holders) {
+        if (holder.get_string().get(text) == simdjson::SUCCESS) {
+          key.at(Dimension::holder) = bounded(text);
+        }
       }
+    } else if (value.get_string().get(text) != simdjson::SUCCESS) {
+      continue;
+    } else if (name == "time") {
+      time = parse_time(text);
+    } else if (const auto d = std::ranges::find(kMembers, name); d != kMembers.end()) {
+      key.text[static_cast<size_t>(d - kMembers.begin())] = bounded(text);
     }
   }
+  if (!time) return std::nullopt;
+  key.second = time->unix_seconds();
   return key;
 }
 
