@@ -1,7 +1,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <array>
 #include <future>
+#include <random>
 
 #include "report/audit_export.h"
 #include "report/audit_search.h"
@@ -10,6 +12,7 @@
 #include "store/bank.h"
 #include "store/bank_hooks.h"
 #include "store/data_dir.h"
+#include "store/journal_reader.h"
 #include "store/record.h"
 #include "store/store_test_support.h"
 
@@ -93,6 +96,65 @@ class ReportTest : public testing::Test {
   std::unique_ptr<Bank> bank_;
   std::string last_request_;
 };
+
+struct Written {
+  uint64_t seq;
+  std::string_view subject;
+  Time at;
+};
+
+std::vector<uint64_t> matching(const std::vector<Written>& all, const EventFilter& filter) {
+  std::vector<uint64_t> numbers;
+  for (const Written& one : all) {
+    if (one.seq <= filter.after_seq) continue;
+    if (!filter.subject.empty() && one.subject != filter.subject) continue;
+    if (filter.since && one.at < *filter.since) continue;
+    if (filter.until && one.at >= *filter.until) continue;
+    numbers.push_back(one.seq);
+  }
+  if (numbers.size() > filter.limit) {
+    numbers.erase(numbers.begin(), numbers.end() - static_cast<ptrdiff_t>(filter.limit));
+  }
+  return numbers;
+}
+
+// Against a walk over all that was written: neither segments nor the index of the journal show.
+TEST_F(ReportTest, ASearchOverManySegmentsFindsWhatAWalkOverAllFinds) {
+  constexpr int64_t kEvents = 9'000;  // so that the index gets two rows
+  const auto after_start = [](int64_t s) { return Time{kStart.unix_ns + s * kNanoPerSecond}; };
+  std::vector<Written> all;
+  for (int64_t i = 0; i < kEvents; ++i) {
+    // The clock steps back now and then: what is found by time is not what stands behind a place.
+    const Time at = after_start(i % 97 == 96 ? i / 2 : i);
+    clock_.set(at);
+    const std::string_view subject = i % 1500 == 5 ? "night" : i % 7 == 0 ? "ci" : "cursor-dev";
+    call({.subject = subject, .tool = "search", .cost = Money::credits(1), .at = at});
+    all.push_back({static_cast<uint64_t>(i) + 1, subject, at});
+    if (i % 300 == 0) bank_->flush_books();
+  }
+  bank_->flush_books();
+  ASSERT_GT(store::list_segment_headers(data_ / "journal")->size(), 40U);
+
+  std::mt19937_64 random(7);
+  const auto any_of = [&](auto... choices) {
+    const std::array all_choices = {choices...};
+    return all_choices[random() % all_choices.size()];
+  };
+  for (int round = 0; round < 240; ++round) {
+    EventFilter filter;
+    filter.subject = any_of("", "", "cursor-dev", "ci", "night", "nobody");
+    if (random() % 2 == 0) filter.since = after_start(any_of(0, 100, 4200, 5000, 8900, 20'000));
+    if (random() % 3 == 0) filter.until = after_start(any_of(0, 10, 4500, 9000));
+    if (random() % 2 == 0) filter.after_seq = static_cast<uint64_t>(any_of(1, 4500, 8300, 20'000));
+    filter.limit = static_cast<uint64_t>(any_of(1, 100, 20'000));
+    const auto found = search_events(data_ / "satgate.db", filter);
+    ASSERT_TRUE(found) << found.error().message;
+    std::vector<uint64_t> numbers;
+    for (const FoundEvent& event : *found)
+      numbers.push_back(event.seq);
+    ASSERT_EQ(numbers, matching(all, filter)) << "round " << round;
+  }
+}
 
 TEST_F(ReportTest, SpendAddsUpByEveryDimension) {
   call({.holder = "agent", .team = "core", .tool = "search", .cost = Money::credits(3)});
