@@ -2,8 +2,11 @@
 measured once, in turning order."""
 import dataclasses
 import json
+import os
+import statistics
 import subprocess
 import sys
+import time
 
 import stage as stages
 from messages import PRICE
@@ -12,6 +15,7 @@ from table import Goal, row
 WARMUP_MS = 500
 FOREIGN_MAX = 0.08  # of a core, taken by something else: the sample is repeated
 REPEATS_MAX = 2
+SYNCS = 60          # of the disk, for the note of the strict rows
 LOAD_FULL = 0.97    # of its core; then more requests could not have been sent
 PEERS = ("nginx", "haproxy")
 
@@ -47,10 +51,27 @@ def rows(stage, name, asked):
     by_round = {}
     for sample in mine:
         by_round.setdefault(sample["round"], {})[sample["name"]] = sample
-    return figures(name, scene, list(by_round.values()))
+    said = disk_note(stage.scratch) if scene.ours == "ours-strict" else ""
+    return figures(name, scene, list(by_round.values()), said)
 
 
-def figures(name, scene, rounds):
+def disk_note(folder):
+    """Under strict durability each call waits for the disk twice, whatever the gateway does."""
+    path, block, took = folder / "sync-probe", b"x" * 20_000, []
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT, 0o600)
+    os.posix_fallocate(descriptor, 0, SYNCS * len(block))
+    os.fsync(descriptor)
+    for _ in range(SYNCS):
+        os.write(descriptor, block)
+        start = time.perf_counter()
+        os.fdatasync(descriptor)
+        took.append(time.perf_counter() - start)
+    os.close(descriptor)
+    path.unlink()
+    return f"a sync of this disk takes {statistics.median(took) * 1e3:.1f} ms; a call waits for two"
+
+
+def figures(name, scene, rounds, said=""):
     def value(key):
         return lambda measured, who: measured[who][key]
 
@@ -66,7 +87,7 @@ def figures(name, scene, rounds):
         columns[:0] = [("", f"{what}, req/s", value("rps"), 0),
                        ("-p50", f"{what}, us", value("p50_us"), 0),
                        ("-p99", f"{what}, us", value("p99_us"), 0)]
-    note = notes(rounds, scene)
+    note = "; ".join(filter(None, [said, notes(rounds, scene)]))
     return [row(name + suffix, text, rounds, get, digits, scene.goals.get(suffix),
                 note if number == 0 else "")
             for number, (suffix, text, get, digits) in enumerate(columns)]
