@@ -48,7 +48,8 @@ TEST(Windows, StartAndEndOnTheCalendar) {
   EXPECT_EQ(format_rfc3339(*window_end(Window::day, t)), "2027-01-01T00:00:00Z");
   EXPECT_EQ(format_rfc3339(*window_end(Window::month, t)), "2027-01-01T00:00:00Z");
   EXPECT_FALSE(window_end(Window::lifetime, t));
-  for (const Window w : {Window::minute, Window::hour, Window::day, Window::month}) {
+  for (const Window w :
+       {Window::second, Window::minute, Window::hour, Window::day, Window::month}) {
     const Time next = *window_end(w, t);
     EXPECT_EQ(window_index(w, next), window_index(w, t) + 1);
     EXPECT_EQ(window_index(w, Time{next.unix_ns - 1}), window_index(w, t));

@@ -27,6 +27,8 @@ int64_t floor_div(int64_t value, int64_t divisor) {
 
 std::string_view to_string(Window window) {
   switch (window) {
+    case Window::second:
+      return "second";
     case Window::minute:
       return "minute";
     case Window::hour:
@@ -43,6 +45,8 @@ std::string_view to_string(Window window) {
 
 std::string_view adjective(Window window) {
   switch (window) {
+    case Window::second:
+      return "Per-second";
     case Window::minute:
       return "Per-minute";
     case Window::hour:
@@ -59,6 +63,8 @@ std::string_view adjective(Window window) {
 
 int64_t window_index(Window window, Time t) {
   switch (window) {
+    case Window::second:
+      return t.unix_seconds();
     case Window::minute:
       return floor_div(t.unix_seconds(), 60);
     case Window::hour:
@@ -78,6 +84,8 @@ int64_t window_index(Window window, Time t) {
 
 std::optional<Time> window_end(Window window, Time t) {
   switch (window) {
+    case Window::second:
+      return Time::seconds(window_index(window, t) + 1);
     case Window::minute:
       return Time::seconds((window_index(window, t) + 1) * 60);
     case Window::hour:

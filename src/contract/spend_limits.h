@@ -12,10 +12,10 @@
 
 namespace satgate {
 
-enum class Window : uint8_t { minute, hour, day, month, lifetime };
-inline constexpr size_t kWindowCount = 5;
-inline constexpr std::array kAllWindows = {Window::minute, Window::hour, Window::day, Window::month,
-                                           Window::lifetime};
+enum class Window : uint8_t { second, minute, hour, day, month, lifetime };
+inline constexpr size_t kWindowCount = 6;
+inline constexpr std::array kAllWindows = {Window::second, Window::minute, Window::hour,
+                                           Window::day,    Window::month,  Window::lifetime};
 
 std::string_view to_string(Window window);  // "hour"
 std::string_view adjective(Window window);  // "Hourly", for messages; "Total" for lifetime
@@ -28,8 +28,8 @@ int64_t window_index(Window window, Time t);
 std::optional<Time> window_end(Window window, Time t);
 
 struct SpendLimits {
-  std::array<Money, kWindowCount> max = {Money::max(), Money::max(), Money::max(), Money::max(),
-                                         Money::max()};
+  std::array<Money, kWindowCount> max = {Money::max(), Money::max(), Money::max(),
+                                         Money::max(), Money::max(), Money::max()};
 
   constexpr Money& operator[](Window w) { return max[static_cast<size_t>(w)]; }
   constexpr Money operator[](Window w) const { return max[static_cast<size_t>(w)]; }

@@ -21,6 +21,8 @@ WindowIndexes window_indexes(Time now) {
 
 Time window_end_at(Window window, int64_t index) {
   switch (window) {
+    case Window::second:
+      return saturated_seconds(index + 1);
     case Window::minute:
       return saturated_seconds((index + 1) * 60);
     case Window::hour:

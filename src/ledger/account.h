@@ -13,7 +13,7 @@
 
 namespace satgate::ledger {
 
-// Minute, hour, day, month: the windows that begin again.
+// Second, minute, hour, day, month: the windows that begin again.
 inline constexpr size_t kCalendarWindows = kWindowCount - 1;
 
 using WindowIndexes = std::array<int64_t, kCalendarWindows>;

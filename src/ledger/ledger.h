@@ -88,7 +88,7 @@ struct AccountState {
   AccountId account;
   AccountKind kind = AccountKind::token;
   Money spent;                                           // over the lifetime
-  std::array<int64_t, kWindowCount - 1> window_index{};  // minute, hour, day, month
+  std::array<int64_t, kWindowCount - 1> window_index{};  // second, minute, hour, day, month
   std::array<Money, kWindowCount - 1> window_spent{};
   Money ceiling;
   bool blocked = false;

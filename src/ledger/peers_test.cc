@@ -215,11 +215,11 @@ TEST_F(Peers, BifrostEditResetsUsage) {
 }
 
 TEST_F(Peers, LitellmBudgetsThatNeverReset) {
-  constexpr std::array<int64_t, 4> kSeconds = {60, 3600, 86400, 31 * 86400};
+  constexpr std::array<int64_t, 5> kSeconds = {1, 60, 3600, 86400, 31 * 86400};
   for (size_t w = 0; w < kSeconds.size(); ++w) {
     const Path shared = path(std::to_string(w), limit(kAllWindows[w], 10));
     settle(reserve(shared, 10, Time::seconds(0)), 10);
-    EXPECT_FALSE(reserve(shared, 1, Time::seconds(kSeconds[w] - 1)));
+    EXPECT_FALSE(reserve(shared, 1, Time{kSeconds[w] * kNanoPerSecond - 1}));
     EXPECT_TRUE(reserve(shared, 1, Time::seconds(kSeconds[w])));
   }
 }

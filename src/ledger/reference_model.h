@@ -16,8 +16,8 @@ namespace satgate::ledger {
 
 using Number = size_t;  // of an account
 inline constexpr size_t kCalendar = kWindowCount - 1;
-inline constexpr std::array kModelLongestFirst = {Window::lifetime, Window::month, Window::day,
-                                                  Window::hour, Window::minute};
+inline constexpr std::array kModelLongestFirst = {Window::lifetime, Window::month,  Window::day,
+                                                  Window::hour,     Window::minute, Window::second};
 
 struct Item {
   Number account = 0;

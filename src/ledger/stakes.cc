@@ -8,8 +8,8 @@ namespace {
 const Account kNoHistory{};
 
 // The longest first: of two windows that are full, the one that resets last says when to come back.
-constexpr std::array kLongestFirst = {Window::lifetime, Window::month, Window::day, Window::hour,
-                                      Window::minute};
+constexpr std::array kLongestFirst = {Window::lifetime, Window::month,  Window::day,
+                                      Window::hour,     Window::minute, Window::second};
 
 Refusal refusal_of(const Stake& stake, Window window, Money charge, Use use) {
   if (stake.is_rate()) return Refusal::rate_limited;

@@ -384,6 +384,22 @@ TEST(Misfits, EarlierEntryWinsAmongEquals) {
   )");
 }
 
+TEST(Rates, BySecondBeginAgainEachSecondAndNeverWhenTheClockStepsBack) {
+  Statement().run(R"(
+    limit #r second 2
+    reserve r1 A,#r 1 -> ok left=max
+    reserve r2 A,#r 1 -> ok left=max
+    reserve r3 A,#r 1 -> rate_limited #r second left=0 resets=1
+    clock 1
+    reserve r3 A,#r 1 -> ok left=max
+    clock 0
+    reserve r4 A,#r 1 -> ok left=max
+    reserve r5 A,#r 1 -> rate_limited #r second left=0 resets=2
+    settle r1 0       -> settled 0 left=max
+    window #r second  -> spent 0 held 2
+  )");
+}
+
 TEST(Rates, CountCallsNotMoney) {
   Statement().run(R"(
     limit #r minute 2

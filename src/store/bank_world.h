@@ -179,11 +179,10 @@ inline std::string difference(Bank& bank, const Truth& truth, Number a, Time now
                     say("blocked", balance.blocked, model.account(a).blocked);
   for (size_t w = 0; w < kCalendar; ++w) {
     const int64_t index = model.index(a, w, now);
-    all += say(w == 0   ? "spent in its minute"
-               : w == 1 ? "spent in its hour"
-               : w == 2 ? "spent in its day"
-                        : "spent in its month",
-               balance.window_spent[w].nano(), model.spent_in(a, w, index)) +
+    static constexpr std::array<const char*, kCalendar> kSpentIn = {
+        "spent in its second", "spent in its minute", "spent in its hour", "spent in its day",
+        "spent in its month"};
+    all += say(kSpentIn[w], balance.window_spent[w].nano(), model.spent_in(a, w, index)) +
            say("held in a window", balance.window_held[w].nano(), model.held_in(a, w, index));
   }
   return all;

@@ -14,11 +14,14 @@ using sqlite::Database;
 using sqlite::Statement;
 
 constexpr std::string_view kPutAccount =
-    "REPLACE INTO accounts (account, kind, spent, minute, minute_spent, hour, hour_spent, day, "
-    "day_spent, month, month_spent, blocked) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    "REPLACE INTO accounts (account, kind, spent, second, second_spent, minute, minute_spent, "
+    "hour, "
+    "hour_spent, day, day_spent, month, month_spent, blocked) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
 constexpr std::string_view kGetAccounts =
-    "SELECT account, kind, spent, minute, minute_spent, hour, hour_spent, day, day_spent, month, "
-    "month_spent, blocked FROM accounts";
+    "SELECT account, kind, spent, second, second_spent, minute, minute_spent, hour, hour_spent, "
+    "day, "
+    "day_spent, month, month_spent, blocked FROM accounts";
 constexpr std::string_view kFindKey =
     "SELECT id FROM spend_keys WHERE kind = ? AND subject = ? AND holder = ? AND upstream = ? AND "
     "tool = ? AND endpoint = ? AND model = ? AND decision = ? AND code = ? AND team = ? AND "
@@ -53,7 +56,7 @@ Result<ledger::AccountState> read_account(const Statement& row) {
     state.window_index[w] = row.integer(static_cast<int>(3 + 2 * w));
     state.window_spent[w] = Money::nano(row.integer(static_cast<int>(4 + 2 * w)));
   }
-  state.blocked = row.integer(11) != 0;
+  state.blocked = row.integer(13) != 0;
   return state;
 }
 
@@ -64,7 +67,7 @@ Result<void> put_account(Statement& put, const ledger::AccountState& state) {
     put.bind(static_cast<int>(4 + 2 * w), state.window_index[w]);
     put.bind(static_cast<int>(5 + 2 * w), state.window_spent[w].nano());
   }
-  return put.bind(12, int64_t{state.blocked ? 1 : 0}).run();
+  return put.bind(14, int64_t{state.blocked ? 1 : 0}).run();
 }
 
 Result<void> write_accounts(Database& database, const ledger::Changes& changes) {

@@ -116,15 +116,17 @@ Result<void> read_rate(std::string_view value, Caveat& caveat) {
   const size_t slash = value.find('/');
   const std::string_view unit = slash == value.npos ? "" : trim(value.substr(slash + 1));
   const std::optional<uint64_t> count = parse_uint(trim(value.substr(0, slash)));
-  if (unit == "min" || unit == "minute") {
+  if (unit == "s" || unit == "second") {
+    caveat.window = Window::second;
+  } else if (unit == "m" || unit == "min" || unit == "minute") {
     caveat.window = Window::minute;
   } else if (unit == "h" || unit == "hour") {
     caveat.window = Window::hour;
   } else if (unit == "d" || unit == "day") {
     caveat.window = Window::day;
   } else {
-    return fail(
-        fmt::format("rate_limit: '{}' is not a rate; write 10/min, 100/hour or 1000/day", value));
+    return fail(fmt::format(
+        "rate_limit: '{}' is not a rate; write 5/s, 10/min, 100/hour or 1000/day", value));
   }
   if (!count || *count == 0 || *count > UINT32_MAX) {
     return fail(fmt::format("rate_limit: '{}' needs a whole number of calls above zero", value));
@@ -292,7 +294,9 @@ Result<std::string> rate_caveat(uint32_t calls, Window window) {
   wanted.key = CaveatKey::rate_limit;
   wanted.count = calls;
   wanted.window = window;
-  const std::string_view unit = window == Window::minute ? "min" : to_string(window);
+  std::string_view unit = to_string(window);
+  if (window == Window::second) unit = "s";
+  if (window == Window::minute) unit = "min";
   return print("rate_limit", fmt::format("{}/{}", calls, unit), wanted);
 }
 

@@ -5,7 +5,8 @@
 //   expires = 2026-04-01T00:00:00Z | 2026-06-30 | 1893456000     an instant, never a duration
 //   budget_max | budget_hourly | budget_daily | budget_monthly = 50.00
 //   call_max = 5.00                         most one call may cost
-//   rate_limit = 10/min                     whole calls above zero per min(ute), hour|h or day|d
+//   rate_limit = 10/min                     whole calls above zero per s(econd), m(in(ute)), h(our)
+//                                           or d(ay)
 //   endpoints = /read/*, /search?source=arxiv
 //   methods = GET, POST                     upper case
 //   tools | tools_deny | models = a, b.*    `*` matches any run of characters
@@ -41,7 +42,7 @@ Result<std::string> list_caveat(CaveatKey key, std::span<const std::string> item
 Result<std::string> name_caveat(CaveatKey key, std::string_view value);  // holder, upstream
 Result<std::string> label_caveat(std::string_view name, std::string_view value);
 Result<std::string> expires_caveat(Time time);  // whole seconds, rounded down: never later
-Result<std::string> rate_caveat(uint32_t calls, Window window);  // minute, hour or day
+Result<std::string> rate_caveat(uint32_t calls, Window window);  // second to day
 Result<std::string> depth_caveat(uint32_t levels);
 
 // For people: "spends at most 50 credits in total".

@@ -26,6 +26,9 @@ TEST(Caveats, TheArticlesLinesAreReadAsPrinted) {
   const Caveat rate = good("rate_limit = 10/min");
   EXPECT_EQ(rate.count, 10U);
   EXPECT_EQ(rate.window, Window::minute);
+  EXPECT_EQ(good("rate_limit = 5/s").window, Window::second);
+  EXPECT_EQ(good("rate_limit = 5/m").window, Window::minute);
+  EXPECT_EQ(good("rate_limit = 5/h").window, Window::hour);
   EXPECT_EQ(good("budget_max = 50.00").text, "budget_max = 50.00");
 }
 
@@ -61,9 +64,9 @@ TEST(Caveats, NothingElseIsACaveat) {
       "expires = 5m", "expires = never", "expires = 2026-02-30", "expires = -1", "expires = 1h",
       "expires = 2026-04-01T00:00:00", "expires = 0001-01-01",
       // rates
-      "rate_limit = 10", "rate_limit = 10/m", "rate_limit = 10/sec", "rate_limit = 0/min",
-      "rate_limit = 4294967296/min", "rate_limit = -1/min", "rate_limit = /min",
-      "rate_limit = 1.5/min", "rate_limit = 10/min/min",
+      "rate_limit = 10", "rate_limit = 10/sec", "rate_limit = 0/min", "rate_limit = 4294967296/min",
+      "rate_limit = -1/min", "rate_limit = /min", "rate_limit = 1.5/min", "rate_limit = 5/ms",
+      "rate_limit = 5/S", "rate_limit = 10/min/min",
       // depth
       "max_depth = -1", "max_depth = 1001", "max_depth = two", "max_depth = 4294967297",
       // lists and names
@@ -99,6 +102,7 @@ TEST(Printer, PrintsWhatReadsBack) {
   EXPECT_EQ(name_caveat(CaveatKey::holder, "research-agent"), "holder = research-agent");
   EXPECT_EQ(label_caveat("team", "a = b"), "label.team = a = b");
   EXPECT_EQ(expires_caveat(Time{1775001600'999'999'999}), "expires = 2026-04-01T00:00:00Z");
+  EXPECT_EQ(rate_caveat(5, Window::second), "rate_limit = 5/s");
   EXPECT_EQ(rate_caveat(10, Window::minute), "rate_limit = 10/min");
   EXPECT_EQ(depth_caveat(2), "max_depth = 2");
 }

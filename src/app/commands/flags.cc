@@ -137,7 +137,7 @@ void add_narrowing(CLI::App& command, NarrowingFlags& flags) {
   add_list(command, "--endpoint,--endpoints", flags.endpoints, "path that it may call: /read/*");
   add_list(command, "--method,--methods", flags.methods, "HTTP method that it may use");
   add_amount(command, "--call-limit,--call-max", flags.call_max, "most that one call may cost");
-  add_checked(command, "--rate-limit", flags.rate_limit, "calls in a time: 10/min, 100/hour",
+  add_checked(command, "--rate-limit", flags.rate_limit, "calls in a time: 5/s, 10/min, 100/hour",
               is_rate, "RATE");
   add_checked(command, "--expires", flags.expires, "when it ends: 1h, 7d, 2026-06-30", is_expiry,
               "TIME");

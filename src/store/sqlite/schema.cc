@@ -86,8 +86,16 @@ UPDATE tokens SET carved_account = json_extract(record, '$.carved_account')
 CREATE INDEX tokens_by_carve ON tokens (carved_account) WHERE carved_account IS NOT NULL;
 )sql";
 
+// Rates by the second. What was not counted yet stands in the first second of its minute, so that
+// the windows of an account stay those of one instant.
+constexpr const char* kVersion4 = R"sql(
+ALTER TABLE accounts ADD COLUMN second INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE accounts ADD COLUMN second_spent INTEGER NOT NULL DEFAULT 0;
+UPDATE accounts SET second = minute * 60;
+)sql";
+
 // migrations[i] brings version i to version i + 1.
-constexpr std::array kMigrations = {kVersion1, kVersion2, kVersion3};
+constexpr std::array kMigrations = {kVersion1, kVersion2, kVersion3, kVersion4};
 
 }  // namespace
 
