@@ -26,6 +26,7 @@ class Answered final : public flow::Conversation {
   void use_token(std::string_view token) { credential_.text = token; }
   const Call& call() const override { return call_; }
   flow::Credential credential() const override { return credential_; }
+  net::Task<bool> add_content(SipHash&) override { co_return true; }
   net::Task<flow::Outcome> forward(const flow::Passing&) override {
     flow::Outcome outcome;
     outcome.http_status = 200;
@@ -47,13 +48,13 @@ class Answered final : public flow::Conversation {
 };
 
 // One price, for the endpoint above.
-inline std::shared_ptr<const flow::Settings> answered_settings() {
+inline flow::Settings answered_settings() {
   tariff::Policy policy;
   policy.endpoints["/api/answer"] = {Money::nano(1'000)};
   policy.endpoints["/api/*"] = {Money::nano(2'000)};
   flow::Settings made;
   made.tariff = must(tariff::Tariff::create(std::move(policy)));
-  return std::make_shared<const flow::Settings>(std::move(made));
+  return made;
 }
 
 }  // namespace satgate::bench

@@ -74,11 +74,12 @@ class ScratchFolder {
 // accounts: the token's, its `budget_max` caveat's, and the budget's.
 class Rig {
  public:
-  Rig()
+  explicit Rig(flow::Settings settings = answered_settings())
       : now_(clock_.now()),
         ring_(std::make_shared<const token::Keyring>(Hash256{{1}}, now_)),
         bank_(must(store::Bank::open({.data_dir = scratch_.path, .group_writes = true}, clock_))),
-        gateway_(*bank_, clock_, answered_settings(), ring_),
+        gateway_(*bank_, clock_, std::make_shared<const flow::Settings>(std::move(settings)),
+                 ring_),
         worker_(gateway_, loop_) {
     BudgetRecord budget;
     budget.name = "research";
@@ -202,6 +203,15 @@ void decision(benchmark::State& state) {
   exchange_all(rig, state, 1);
 }
 BENCHMARK(decision);
+
+// With the loop guard asked on top, for a call without content.
+void decision_guarded(benchmark::State& state) {
+  flow::Settings settings = answered_settings();
+  settings.loops.emplace().everywhere = {.repeats = UINT32_MAX};
+  Rig rig(std::move(settings));
+  exchange_all(rig, state, 1);
+}
+BENCHMARK(decision_guarded);
 
 // The same for tokens that are seen for the first time, or pushed out of the cache by others.
 void decision_uncached(benchmark::State& state) {

@@ -98,7 +98,8 @@ void decide(const std::filesystem::path& dir, uint64_t count) {
   const auto bank = must(store::Bank::open({.data_dir = dir}, clock));
   const double opened = seconds_since(start);
   const double grown = resident_bytes() - before;
-  flow::Gateway gateway(*bank, clock, answered_settings(), ring);
+  flow::Gateway gateway(*bank, clock, std::make_shared<const flow::Settings>(answered_settings()),
+                        ring);
   net::Loop loop;
   flow::Worker worker(gateway, loop);
   Latencies latencies;

@@ -123,6 +123,7 @@ class Writer {
     if (event_.usage) usage(*event_.usage);
     if (event_.usage_missing) json_.key("usage_missing").boolean(true);
     count("clamped_output_tokens", event_.clamped_output_tokens);
+    count("loop_repeats", event_.loop_repeats);
     if (event_.http_status != 0) json_.key("http_status").integer(event_.http_status);
     text("detail", event_.detail, target_bytes_max);
   }

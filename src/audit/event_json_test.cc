@@ -67,6 +67,7 @@ TEST(EventJson, EverythingSetHasOnePlace) {
   event.http_status = 200;
   event.usage_missing = true;
   event.clamped_output_tokens = 77;
+  event.loop_repeats = 21;
   event.detail = "why";
   EXPECT_EQ(
       line(event),
@@ -79,7 +80,8 @@ TEST(EventJson, EverythingSetHasOnePlace) {
       R"("code":"budget_exhausted","token":"01000000000000000000000000000000",)"
       R"("holders":["root","worker"],"budget":"engineering",)"
       R"("usage":{"input":10,"cached_input":2,"cache_write":3,"output":4,"reasoning":1},)"
-      R"("usage_missing":true,"clamped_output_tokens":77,"http_status":200,"detail":"why"})");
+      R"("usage_missing":true,"clamped_output_tokens":77,"loop_repeats":21,)"
+      R"("http_status":200,"detail":"why"})");
 }
 
 TEST(EventJson, QueriesAreNeverWritten) {

@@ -58,6 +58,9 @@ struct AuditEvent {
   int http_status = 0;         // what the client was told; 0 where there was none
   bool usage_missing = false;  // charged conservatively: the upstream did not say
   uint64_t clamped_output_tokens = 0;
+  // The loop guard: how often the same call was made in its window, this one included, once that is
+  // too often. Else 0.
+  uint64_t loop_repeats = 0;
   std::string_view detail;  // a sentence for a person
 
   // As new, but with the memory of its lists.

@@ -34,6 +34,7 @@ TEST(Refusal, StatusesAreThoseOfTheContract) {
       {"account_blocked", 403},  {"price_unknown", 503},     {"ledger_unavailable", 503},
       {"rate_limited", 429},     {"budget_exhausted", 402},  {"request_exceeds_budget", 402},
       {"budget_in_flight", 402}, {"budget_exceeded", 402},   {"payment_required", 402},
+      {"loop_detected", 429},
   };
   std::map<std::string_view, int> actual;
   for (const Refusal refusal : kAllRefusals)

@@ -48,6 +48,8 @@ std::string_view code(Refusal refusal) {
       return "budget_in_flight";
     case Refusal::payment_required:
       return "payment_required";
+    case Refusal::loop_detected:
+      return "loop_detected";
   }
   std::unreachable();
 }
@@ -73,6 +75,7 @@ int http_status(Refusal refusal) {
     case Refusal::ledger_unavailable:
       return 503;
     case Refusal::rate_limited:
+    case Refusal::loop_detected:
       return 429;
     case Refusal::request_exceeds_budget:
     case Refusal::budget_exhausted:
@@ -90,6 +93,7 @@ bool is_transient(Refusal refusal) {
     case Refusal::rate_limited:
     case Refusal::budget_exceeded:
     case Refusal::budget_in_flight:
+    case Refusal::loop_detected:
       return true;
     case Refusal::token_missing:
     case Refusal::token_malformed:

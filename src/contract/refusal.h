@@ -1,6 +1,7 @@
 // A refusal is a call that was not allowed, with a stable code. This enum is the specification:
-// numbers never change, order is precedence (the first that applies is reported), there is no
-// catch-all, and each has a test and a line in docs/reference/refusals.md.
+// numbers never change, order is precedence (the first that applies is reported; what came later
+// says where it stands), there is no catch-all, and each has a test and a line in
+// docs/reference/refusals.md.
 #pragma once
 
 #include <array>
@@ -40,6 +41,8 @@ enum class Refusal : uint8_t {
   budget_exceeded = 19,
   budget_in_flight = 20,
   payment_required = 21,
+  // 429: the same call over and over; judged before money and rate
+  loop_detected = 22,
 };
 
 inline constexpr std::array kAllRefusals = {
@@ -50,6 +53,7 @@ inline constexpr std::array kAllRefusals = {
     Refusal::account_blocked, Refusal::price_unknown,          Refusal::ledger_unavailable,
     Refusal::rate_limited,    Refusal::request_exceeds_budget, Refusal::budget_exhausted,
     Refusal::budget_exceeded, Refusal::budget_in_flight,       Refusal::payment_required,
+    Refusal::loop_detected,
 };
 
 // The word on the wire: "budget_exhausted".

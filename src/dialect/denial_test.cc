@@ -54,6 +54,7 @@ TEST(Envelopes, AnthropicHasTheTypeOfItsStatus) {
            {Refusal::price_unknown, "api_error"},
            {Refusal::budget_exhausted, "billing_error"},
            {Refusal::rate_limited, "rate_limit_error"},
+           {Refusal::loop_detected, "rate_limit_error"},
        }) {
     Denial denial = exhausted();
     denial.refusal = refusal;

@@ -63,6 +63,11 @@ Outcome ChatCall::failed(Fault fault) const {
   return outcome;
 }
 
+net::Task<bool> ChatCall::add_content(SipHash& fingerprint) {
+  fingerprint.part(body_);
+  co_return true;
+}
+
 net::Task<Outcome> ChatCall::forward(const Passing& passing) {
   passing_ = passing;
   const Upstream& upstream = settings_.upstreams[route_.upstream];

@@ -26,6 +26,7 @@ class ChatCall final : public Conversation {
 
   const Call& call() const override { return call_; }
   Credential credential() const override;
+  net::Task<bool> add_content(SipHash& fingerprint) override;
   net::Task<Outcome> forward(const Passing& passing) override;
   net::Task<> complete(const Settled& settled) override;
   net::Task<> refuse(const Denial& denial) override;

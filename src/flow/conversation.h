@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "base/money.h"
+#include "base/siphash.h"
 #include "contract/audit_event.h"
 #include "contract/call.h"
 #include "contract/fault.h"
@@ -55,6 +56,10 @@ class Conversation {
 
   virtual const Call& call() const = 0;
   virtual Credential credential() const = 0;
+
+  // Adds the content of the call (its body, its arguments) to its fingerprint, which has everything
+  // of call() already. False: the content is streamed, so nobody can tell whether it is the same.
+  virtual net::Task<bool> add_content(SipHash& fingerprint) = 0;
 
   // Sends the call upstream and hands the answer on, except for its end: whoever has the end
   // knows that the call was settled and recorded.

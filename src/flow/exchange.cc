@@ -7,10 +7,11 @@ namespace satgate::flow {
 net::Task<> exchange(Worker& worker, Conversation& conversation) {
   Passage call(worker, conversation);
 
-  call.identify();       // whose authority is this, and does it still stand?
-  call.authorize();      // does it cover this tool, endpoint or model?
-  call.price();          // what can it cost at most? no price, no passage
-  call.trace();          // which accounts does it spend from?
+  call.identify();   // whose authority is this, and does it still stand?
+  call.authorize();  // does it cover this tool, endpoint or model?
+  call.price();      // what can it cost at most? no price, no passage
+  call.trace();      // which accounts does it spend from?
+  if (call.guards_loops()) co_await call.guard_loop();  // the same call, over and over?
   co_await call.hold();  // does it fit on all of them? held and journaled before forwarding
   if (call.refused()) {
     call.record_refusal();  // nothing is unwritten

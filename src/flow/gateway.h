@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/time.h"
+#include "flow/loop_guard.h"
 #include "flow/metrics.h"
 #include "flow/settings.h"
 #include "store/bank.h"
@@ -33,6 +34,7 @@ class Gateway {
   store::Bank& bank;
   const Clock& clock;
   Metrics metrics;
+  LoopGuard loop_guard;
   std::atomic<bool> draining{false};  // /readyz says no; set when SIGTERM has come
 
   // Snapshots; a reload replaces them for calls that begin later. Thread-safe.

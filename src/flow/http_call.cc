@@ -26,6 +26,15 @@ Credential HttpCall::credential() const {
   return find_credential(http_.request().fields);
 }
 
+net::Task<bool> HttpCall::add_content(SipHash& fingerprint) {
+  if (!is_sent_whole(http_.request().framing)) co_return false;
+  const auto body = co_await read_whole(http_);
+  read_ahead_ = body;
+  if (!body) co_return false;
+  fingerprint.part(*body);
+  co_return true;
+}
+
 net::Task<Outcome> HttpCall::forward(const Passing& passing) {
   passing_ = passing;
   const Upstream& upstream = settings_.upstreams[route_.upstream];
@@ -33,7 +42,7 @@ net::Task<Outcome> HttpCall::forward(const Passing& passing) {
   const net::CancelWhenGone guard(http_, *upstream_call_);
   upstream_target(worker_.target, upstream, route_, call_);
   write_upstream_head(*upstream_call_, http_.request(), upstream, worker_.target, {});
-  auto sent = co_await send_request(http_, *upstream_call_);
+  auto sent = co_await send_request(http_, *upstream_call_, read_ahead_);
   if (!sent) co_return broken(std::move(sent.error()));
   auto head = co_await upstream_call_->read_head();
   if (!head) co_return broken(std::move(head.error()));

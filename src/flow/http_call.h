@@ -18,6 +18,7 @@ class HttpCall final : public Conversation {
 
   const Call& call() const override { return call_; }
   Credential credential() const override;
+  net::Task<bool> add_content(SipHash& fingerprint) override;
   net::Task<Outcome> forward(const Passing& passing) override;
   net::Task<> complete(const Settled& settled) override;
   net::Task<> refuse(const Denial& denial) override;
@@ -32,6 +33,7 @@ class HttpCall final : public Conversation {
   net::ServerExchange& http_;
   const Route& route_;
   const Call& call_;
+  std::optional<net::Reply<std::string_view>> read_ahead_;  // the request body, if it was
   Passing passing_;
   std::optional<net::ClientExchange> upstream_call_;
   const wire::ResponseHead* head_ = nullptr;

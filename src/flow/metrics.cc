@@ -45,6 +45,9 @@ std::string print_prometheus(const Metrics& m) {
          "Calls whose upstream reported more than was reserved.", value(m.overruns));
   single(out, "satgate_usage_missing_total", "counter",
          "Calls charged conservatively because the upstream did not say.", value(m.usage_missing));
+  single(out, "satgate_loop_alerts_total", "counter",
+         "Calls that passed although they were one of a loop (loopGuard, action alert).",
+         value(m.loop_alerts));
   head(out, "satgate_spent_credits_total", "counter", "Credits spent by allowed calls.");
   fmt::format_to(to, "satgate_spent_credits_total {}\n",
                  format_credits(Money::nano(value(m.spent_nano))));

@@ -33,6 +33,8 @@ class Passage {
   void authorize();
   void price();
   void trace();
+  bool guards_loops() const { return settings_->loops.has_value(); }
+  net::Task<> guard_loop();
   net::Task<> hold();
   void record_refusal();
   net::Task<> refuse();
@@ -48,6 +50,7 @@ class Passage {
   bool observing() const { return call_.mode == Mode::observe; }
   bool stopped() const { return denial_.has_value(); }
   void deny(Refusal refusal, std::string message);
+  void deny_loop(const LoopRule& rule, const LoopGuard::Count& count);
   void deny_misfit(const ledger::Misfit& misfit);
   void deny_unavailable(const std::string& reason);
   void add_alternative();
@@ -84,6 +87,7 @@ class Passage {
   std::optional<Fault> broken_;  // the record could not be written: the answer must not end well
   bool forwarding_ = false;
   uint64_t clamped_output_ = 0;
+  uint64_t loop_repeats_ = 0;
 };
 
 }  // namespace satgate::flow

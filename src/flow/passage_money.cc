@@ -16,15 +16,6 @@ constexpr uint64_t kOutputTokensFloor = 16;
 // How often a call waits for leases before it is told that the ledger does not keep up.
 constexpr int kLeaseRounds = 64;
 
-constexpr int64_t kRetryAfterSecondsMax = 60;
-
-std::optional<int64_t> seconds_until(std::optional<Time> then, Time now) {
-  if (!then || *then <= now) return std::nullopt;
-  const int64_t seconds = (then->unix_ns - now.unix_ns + kNanoPerSecond - 1) / kNanoPerSecond;
-  if (seconds > kRetryAfterSecondsMax) return std::nullopt;
-  return seconds;
-}
-
 Fault unwritten(const Outcome& outcome) {
   Fault fault;
   fault.source = Fault::Source::gateway;
@@ -48,7 +39,7 @@ void Passage::deny_misfit(const ledger::Misfit& misfit) {
   denial_->spent = misfit.spent;
   denial_->resets_at = misfit.resets_at;
   if (misfit.refusal == Refusal::rate_limited) {
-    denial_->retry_after_seconds = seconds_until(misfit.resets_at, call_.at);
+    denial_->retry_after_seconds = retry_after_seconds(misfit.resets_at, call_.at);
     return;
   }
   denial_->remaining = misfit.remaining;
@@ -173,6 +164,7 @@ AuditEvent& Passage::event() {
   if (quote_) e.quote = quote_->worst();
   if (denial_) e.refusal = denial_->refusal;
   e.clamped_output_tokens = clamped_output_;
+  e.loop_repeats = loop_repeats_;
   return e;
 }
 

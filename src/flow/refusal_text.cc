@@ -87,6 +87,9 @@ std::string refusal_text(Refusal refusal, const Call& call) {
       return "The rest of the budget is held by calls in flight.";
     case Refusal::payment_required:
       return "Payment is required.";
+    case Refusal::loop_detected:
+      return fmt::format("The same call to {} was made too often: this looks like a loop.",
+                         subject_of(call));
   }
   std::unreachable();
 }
@@ -110,6 +113,14 @@ std::string misfit_text(const ledger::Misfit& misfit, const PathEntry& entry) {
     default:
       return refusal_text(misfit.refusal, Call{});
   }
+}
+
+std::optional<int64_t> retry_after_seconds(std::optional<Time> then, Time now) {
+  constexpr int64_t kLongest = 60;
+  if (!then || *then <= now) return std::nullopt;
+  const int64_t seconds = (then->unix_ns - now.unix_ns + kNanoPerSecond - 1) / kNanoPerSecond;
+  if (seconds > kLongest) return std::nullopt;
+  return seconds;
 }
 
 }  // namespace satgate::flow

@@ -18,4 +18,7 @@ std::string refusal_text(Refusal refusal, const Call& call);
 // account's name where it is another one.
 std::string misfit_text(const ledger::Misfit& misfit, const PathEntry& entry);
 
+// Whole seconds from `now` on; nothing where waiting is of no use or takes more than a minute.
+std::optional<int64_t> retry_after_seconds(std::optional<Time> then, Time now);
+
 }  // namespace satgate::flow

@@ -50,29 +50,29 @@ wire::HeadWriter& write_client_head(net::ServerExchange& http, const wire::Respo
   return head;
 }
 
-namespace {
-
-// Bodies up to this size are read first and leave with the head in one send.
-constexpr uint64_t kWholeBodyBytes = limits::stream_window_bytes;
-
-bool is_small(const wire::BodyFraming& framing) {
-  return framing.is_empty() ||
-         (framing.kind == wire::BodyFraming::Kind::length && framing.bytes <= kWholeBodyBytes);
+bool is_sent_whole(const wire::BodyFraming& framing) {
+  return framing.is_empty() || (framing.kind == wire::BodyFraming::Kind::length &&
+                                framing.bytes <= limits::stream_window_bytes);
 }
 
-}  // namespace
+net::Task<net::Reply<std::string_view>> read_whole(net::ServerExchange& http) {
+  if (http.request().framing.is_empty()) co_return std::string_view();
+  co_return co_await http.read_body_all(limits::stream_window_bytes);
+}
 
-net::Task<std::expected<void, Fault>> send_request(net::ServerExchange& http,
-                                                   net::ClientExchange& upstream_call) {
+net::Task<std::expected<void, Fault>> send_request(
+    net::ServerExchange& http, net::ClientExchange& upstream_call,
+    const std::optional<net::Reply<std::string_view>>& read_ahead) {
   const wire::BodyFraming framing = http.request().framing;
-  if (is_small(framing)) {
-    std::string_view body;
-    if (!framing.is_empty()) {
-      const auto read = co_await http.read_body_all(kWholeBodyBytes);
-      if (!read) co_return std::unexpected(read.error());
-      body = *read;
+  if (is_sent_whole(framing)) {
+    net::Reply<std::string_view> body;
+    if (read_ahead) {
+      body = *read_ahead;
+    } else {
+      body = co_await read_whole(http);
     }
-    co_return co_await upstream_call.send(body);
+    if (!body) co_return std::unexpected(body.error());
+    co_return co_await upstream_call.send(*body);
   }
   auto begun = co_await upstream_call.start(framing);
   if (!begun) co_return begun;

@@ -31,10 +31,15 @@ void write_upstream_head(net::ClientExchange& upstream_call, const wire::Request
 // Begins the response to the client from the upstream's.
 wire::HeadWriter& write_client_head(net::ServerExchange& http, const wire::ResponseHead& from);
 
-// Sends the request with its body, whole or piece by piece. A Fault of the client side (its body
-// was bad or cut) says so.
-net::Task<std::expected<void, Fault>> send_request(net::ServerExchange& http,
-                                                   net::ClientExchange& upstream_call);
+// Bodies up to a window are read first and leave with the head in one send.
+bool is_sent_whole(const wire::BodyFraming& framing);
+net::Task<net::Reply<std::string_view>> read_whole(net::ServerExchange& http);
+
+// Sends the request with its body, whole or piece by piece. `read_ahead`: what read_whole() gave,
+// if it was asked before. A Fault of the client side (its body was bad or cut) says so.
+net::Task<std::expected<void, Fault>> send_request(
+    net::ServerExchange& http, net::ClientExchange& upstream_call,
+    const std::optional<net::Reply<std::string_view>>& read_ahead);
 
 net::ClientOptions client_options(const Settings& settings);
 

@@ -14,6 +14,7 @@
 #include "contract/mode.h"
 #include "contract/records.h"
 #include "dialect/mcp/reply.h"
+#include "flow/loop_guard.h"
 #include "flow/mcp/hub.h"
 #include "net/upstream.h"
 #include "tariff/tariff.h"
@@ -74,6 +75,7 @@ struct Settings {
   int64_t upstream_seconds_max = limits::upstream_seconds_max;
   int64_t connect_seconds_max = limits::connect_seconds_max;
   int64_t drain_seconds_max = limits::drain_seconds_max;
+  std::optional<LoopRules> loops;  // nothing: no call is guarded
   std::shared_ptr<const tariff::Tariff> tariff;
 
   Mode mcp_mode(std::string_view server_name) const {

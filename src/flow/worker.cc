@@ -4,11 +4,12 @@
 
 namespace satgate::flow {
 
-Worker::Worker(Gateway& shared, net::Loop& loop)
+Worker::Worker(Gateway& shared, net::Loop& its_loop)
     : gateway(shared),
-      pool(loop),
+      loop(its_loop),
+      pool(its_loop),
       verifier(shared.keyring(), shared.settings()->currency),
-      recorder(shared, loop) {
+      recorder(shared, its_loop) {
   refresh();
 }
 

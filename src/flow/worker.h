@@ -17,9 +17,10 @@ namespace satgate::flow {
 
 class Worker {
  public:
-  Worker(Gateway& shared, net::Loop& loop);
+  Worker(Gateway& shared, net::Loop& its_loop);
 
   Gateway& gateway;
+  net::Loop& loop;
   net::UpstreamPool pool;
   token::Verifier verifier;
   Recorder recorder;

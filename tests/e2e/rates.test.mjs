@@ -24,7 +24,6 @@ test('a rate by the second is exact while many call at once, second after second
   const allowed = events.filter((event) => event.decision === 'allow');
   const seconds = tally(allowed, (event) => event.time.slice(0, 19));
   assert.ok(Object.keys(seconds).length >= 3, JSON.stringify(seconds));
-  for (const [second, count] of Object.entries(seconds)) assert.ok(count <= 3, `${second} ${count}`);
   assert.equal(Math.max(...Object.values(seconds)), 3);
   assert.equal((await api.stats()).calls, allowed.length);
   for (const refused of answers.filter((answer) => answer.status !== 200)) {
@@ -46,7 +45,7 @@ test('who waits as long as it was told passes', async (t) => {
   }
 });
 
-test('retry_after is the rest of the window, rounded up, and left out when it is long', async (t) => {
+test('retry_after is the rest of the window, rounded up, and left out when long', async (t) => {
   const { gateway } = await httpShop(t);
   for (const [rate, seconds] of [['2/m', 60], ['2/h', 3600], ['2/d', 86400]]) {
     await earlyIn(seconds, 2000);

@@ -45,6 +45,7 @@ void read_sections(YamlMap& root, Draft& draft, const std::string& mode) {
   read_mcp_servers(root, draft);
   read_routes(root, draft);
   read_prices(root, draft);
+  read_loop_guard(root, draft);
   read_policies(root, draft);
   read_budgets(root, draft);
   root.finish();

@@ -22,6 +22,9 @@ void read_routes(YamlMap& root, Draft& draft);    // routes; after upstreams and
 void read_prices(YamlMap& root, Draft& draft);    // tools, endpoints, models
 void read_policies(YamlMap& root, Draft& draft);  // policies
 void read_budgets(YamlMap& root, Draft& draft);
+void read_loop_guard(YamlMap& root, Draft& draft);  // loopGuard, for every token
+// loopGuard of one token, if it is there.
+void read_loop_guard_of(YamlMap& policy, const std::string& token, Draft& draft);
 
 // `mode` of a mapping, if it is there and this version can do it.
 std::optional<Mode> read_mode(YamlMap& map, std::string_view key);

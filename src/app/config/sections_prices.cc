@@ -59,6 +59,7 @@ void read_policy(YamlMap map, const std::string& token, Draft& draft) {
       policy.tools[name] = read_tool(tools->child(name, node), currency);
     }
   }
+  read_loop_guard_of(map, token, draft);
   map.finish();
 }
 

@@ -54,6 +54,26 @@ class RawJson {
   std::deque<std::string> unescaped_;
 };
 
+// The text without the white space between its tokens, run by run, so that two ways to print one
+// value are told to be the same. The text must have passed check().
+template <class Take>
+void each_compact_run(std::string_view json, Take take) {
+  size_t begin = 0;
+  bool in_string = false;
+  for (size_t i = 0; i < json.size(); ++i) {
+    const char c = json[i];
+    if (c == '"') in_string = !in_string;
+    if (in_string) {
+      if (c == '\\') ++i;  // the next one is part of an escape
+      continue;
+    }
+    if (c != ' ' && c != '\t' && c != '\n' && c != '\r') continue;
+    if (i > begin) take(json.substr(begin, i - begin));
+    begin = i + 1;
+  }
+  if (begin < json.size()) take(json.substr(begin));
+}
+
 // Line breaks outside of strings become blanks, so that the text fits a line of stdio or of SSE.
 // The text must have passed check(): then line breaks inside of strings are always escaped.
 void make_one_line(std::string& json);

@@ -203,6 +203,7 @@ std::string denial_text(const Denial& denial) {
 int denial_error_code(Refusal refusal) {
   switch (refusal) {
     case Refusal::rate_limited:
+    case Refusal::loop_detected:
       return kRateDenied;
     case Refusal::request_exceeds_budget:
     case Refusal::budget_exhausted:

@@ -108,6 +108,7 @@ TEST(Reply, ADenialAsErrorHasTheArticlesCodes) {
   const Json error = Json::parse(out)["error"];
   EXPECT_EQ(error["code"], -32004);
   EXPECT_EQ(error["data"]["retry_after_seconds"], 12);
+  EXPECT_EQ(denial_error_code(Refusal::loop_detected), -32004);
   EXPECT_EQ(denial_error_code(Refusal::budget_exceeded), -32000);
   EXPECT_EQ(denial_error_code(Refusal::tool_denied), -32001);
   // No code that MCP reserves or has retired (-32042) is ever made up.

@@ -51,6 +51,7 @@ class Handshake final : public Conversation {
   Handshake(const Call& call, Credential credential) : call_(call), credential_(credential) {}
   const Call& call() const override { return call_; }
   Credential credential() const override { return credential_; }
+  net::Task<bool> add_content(SipHash&) override { co_return false; }
   net::Task<flow::Outcome> forward(const Passing&) override { co_return flow::Outcome{}; }
   net::Task<> complete(const Settled&) override { co_return; }
   net::Task<> refuse(const Denial&) override { co_return; }
@@ -234,7 +235,7 @@ net::Task<> Endpoint::call_tool(Visit& visit, const dm::Message& message, dm::Er
   visit.call = tool_call_of(*visit.settings, *entry, visit.base);
   visit.call.id = ordered_id<RequestId>(visit.base.at);
   visit.call.input_bytes = message.params.size();
-  const ToolCall::Request request{message.id, message.params, era};
+  const ToolCall::Request request{message.id, message.params, asked->arguments, era};
   visit.last_call = std::make_unique<ToolCall>(*visit.settings, *visit.hub, visit.json, visit.call,
                                                visit.credential, request);
   co_await exchange(worker_, *visit.last_call);

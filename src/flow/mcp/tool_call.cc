@@ -17,6 +17,13 @@ ToolCall::ToolCall(const Settings& settings, Hub& hub, dm::RawJson& json, const 
       credential_(credential),
       request_(request) {}
 
+// The id and `_meta` differ from call to call; the arguments are what the agent wants.
+net::Task<bool> ToolCall::add_content(SipHash& fingerprint) {
+  const std::string_view arguments = request_.arguments.empty() ? "{}" : request_.arguments;
+  dm::each_compact_run(arguments, [&](std::string_view run) { fingerprint.update(run); });
+  co_return true;
+}
+
 net::Task<flow::Outcome> ToolCall::forward(const Passing& passing) {
   passing_ = passing;
   CallRequest request;

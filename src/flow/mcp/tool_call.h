@@ -16,8 +16,9 @@ namespace satgate::flow::mcp {
 class ToolCall final : public Conversation {
  public:
   struct Request {
-    std::string_view id;      // raw JSON-RPC id
-    std::string_view params;  // raw
+    std::string_view id;         // raw JSON-RPC id
+    std::string_view params;     // raw
+    std::string_view arguments;  // raw, of params; empty: none
     dialect::mcp::Era era = dialect::mcp::Era::legacy;
   };
 
@@ -27,6 +28,7 @@ class ToolCall final : public Conversation {
 
   const Call& call() const override { return call_; }
   Credential credential() const override { return credential_; }
+  net::Task<bool> add_content(SipHash& fingerprint) override;
   net::Task<flow::Outcome> forward(const Passing& passing) override;
   net::Task<> complete(const Settled& settled) override;
   net::Task<> refuse(const Denial& denial) override;
