@@ -90,6 +90,7 @@ ConfigResult load_config(const std::filesystem::path& file, const Sources& sourc
                          const std::string& mode) {
   std::vector<std::filesystem::path> files = {file};
   Sources noting = sources;
+  noting.folder = file.parent_path();
   noting.read_file = [&](const std::string& path) {
     const std::filesystem::path read = path;
     if (std::ranges::find(files, read) == files.end()) files.push_back(read);

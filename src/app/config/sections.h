@@ -20,7 +20,9 @@ void read_upstreams(YamlMap& root, Draft& draft);  // upstreams
 void read_mcp_servers(YamlMap& root, Draft& draft);
 void read_routes(YamlMap& root, Draft& draft);    // routes; after upstreams and mode
 void read_prices(YamlMap& root, Draft& draft);    // tools, endpoints, models
-void read_policies(YamlMap& root, Draft& draft);  // policies
+void read_policies(YamlMap& root, Draft& draft);  // policies, with their templates
+// One entry of `policies` that stands for itself.
+void read_policy(YamlMap map, const std::string& token, Draft& draft);
 void read_budgets(YamlMap& root, Draft& draft);
 void read_loop_guard(YamlMap& root, Draft& draft);  // loopGuard, for every token
 // loopGuard of one token, if it is there.

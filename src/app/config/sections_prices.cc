@@ -48,21 +48,6 @@ SpendLimits read_windows(YamlMap& map, const Currency& currency, std::array<cons
   return limits;
 }
 
-void read_policy(YamlMap map, const std::string& token, Draft& draft) {
-  tariff::TokenPolicy& policy = draft.policy.tokens[token];
-  const Currency& currency = draft.policy.currency;
-  policy.limits = read_windows(
-      map, currency,
-      {"totalHourlyCredits", "totalDailyCredits", "totalMonthlyCredits", "totalCredits"});
-  if (std::optional<YamlMap> tools = map.map("tools")) {
-    for (const auto& [name, node] : tools->entries()) {
-      policy.tools[name] = read_tool(tools->child(name, node), currency);
-    }
-  }
-  read_loop_guard_of(map, token, draft);
-  map.finish();
-}
-
 }  // namespace
 
 void read_prices(YamlMap& root, Draft& draft) {
@@ -83,11 +68,19 @@ void read_prices(YamlMap& root, Draft& draft) {
   }
 }
 
-void read_policies(YamlMap& root, Draft& draft) {
-  std::optional<YamlMap> map = root.map("policies");
-  if (!map) return;
-  for (const auto& [token, node] : map->entries())
-    read_policy(map->child(token, node), token, draft);
+void read_policy(YamlMap map, const std::string& token, Draft& draft) {
+  tariff::TokenPolicy& policy = draft.policy.tokens[token];
+  const Currency& currency = draft.policy.currency;
+  policy.limits = read_windows(
+      map, currency,
+      {"totalHourlyCredits", "totalDailyCredits", "totalMonthlyCredits", "totalCredits"});
+  if (std::optional<YamlMap> tools = map.map("tools")) {
+    for (const auto& [name, node] : tools->entries()) {
+      policy.tools[name] = read_tool(tools->child(name, node), currency);
+    }
+  }
+  read_loop_guard_of(map, token, draft);
+  map.finish();
 }
 
 void read_budgets(YamlMap& root, Draft& draft) {

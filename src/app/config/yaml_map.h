@@ -6,6 +6,7 @@
 #include <yaml-cpp/yaml.h>
 
 #include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <optional>
 #include <set>
@@ -40,6 +41,7 @@ using FileReader = std::function<Result<std::string>(const std::string&)>;
 struct Sources {
   Environment environment;
   FileReader read_file;
+  std::filesystem::path folder = {};  // of the config file: where its own folders are looked for
 };
 
 // One mapping. Ask for every key that may be there, then call finish(): what is left over is an
@@ -51,6 +53,8 @@ class YamlMap {
   bool has(std::string_view key) const { return find(key).has_value(); }
   const std::string& path() const { return path_; }
   YAML::Mark mark() const { return node_.Mark(); }
+  const YAML::Node& yaml() const { return node_; }
+  const Sources& sources() const { return sources_; }
 
   std::optional<std::string> text(std::string_view key);    // with ${VAR} replaced
   std::optional<std::string> secret(std::string_view key);  // and `file:PATH` read
