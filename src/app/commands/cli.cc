@@ -45,6 +45,7 @@ void declare_all(CLI::App& root, Context& context) {
   add_audit_commands(root, context);
   add_report_commands(root, context);
   add_config_commands(root, context);
+  add_policy_commands(root, context);
   add_status_commands(root, context);
   add_doctor_command(root, context);
 }

@@ -49,6 +49,7 @@ void add_key_commands(CLI::App& root, Context& context);
 void add_audit_commands(CLI::App& root, Context& context);
 void add_report_commands(CLI::App& root, Context& context);
 void add_config_commands(CLI::App& root, Context& context);
+void add_policy_commands(CLI::App& root, Context& context);
 void add_status_commands(CLI::App& root, Context& context);
 void add_doctor_command(CLI::App& root, Context& context);
 
