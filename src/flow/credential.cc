@@ -1,6 +1,8 @@
 #include "flow/credential.h"
 
+#include <algorithm>
 #include <array>
+#include <utility>
 
 #include "base/text.h"
 
@@ -16,11 +18,26 @@ bool looks_like_token(std::string_view text) {
   return text.starts_with("sg_") || text.starts_with("Ag") || text.starts_with("AQ");
 }
 
-Credential read_authorization(std::string_view value) {
+// A token by itself, or as a part of something: "user:sg_...", "token=sg_...".
+bool holds_token(std::string_view text) {
+  if (looks_like_token(text)) return true;
+  constexpr std::string_view separators = " \t:,;=\"";
+  size_t at = 0;
+  while ((at = text.find("sg_", at + 1)) != text.npos) {
+    if (separators.contains(text[at - 1])) return true;
+  }
+  return false;
+}
+
+// "Bearer abc" -> {"Bearer", "abc"}
+std::pair<std::string_view, std::string_view> split_scheme(std::string_view value) {
   const size_t space = value.find(' ');
-  const std::string_view scheme = value.substr(0, space);
-  const std::string_view rest =
-      space == value.npos ? std::string_view() : trim(value.substr(space));
+  if (space == value.npos) return {value, {}};
+  return {value.substr(0, space), trim(value.substr(space))};
+}
+
+Credential read_authorization(std::string_view value) {
+  const auto [scheme, rest] = split_scheme(value);
   if (!equals_ignore_case(scheme, "bearer")) return {Credential::Kind::foreign, {}};
   if (!looks_like_token(rest)) return {Credential::Kind::foreign, rest};
   return {Credential::Kind::token, rest};
@@ -46,10 +63,25 @@ Credential find_credential(const wire::Fields& fields) {
   return found;
 }
 
-bool is_private_field(std::string_view name, bool keep_credentials) {
-  for (const std::string_view credential : kCredentialFields) {
-    if (equals_ignore_case(name, credential)) return !keep_credentials;
+bool is_credential_field(std::string_view name) {
+  return std::ranges::any_of(kCredentialFields, [&](std::string_view credential) {
+    return equals_ignore_case(name, credential);
+  });
+}
+
+bool is_foreign_credential(const wire::Field& field) {
+  if (equals_ignore_case(field.name, "x-api-key")) return !holds_token(field.value);
+  if (!equals_ignore_case(field.name, "authorization")) return false;
+  const auto [scheme, rest] = split_scheme(field.value);
+  if (equals_ignore_case(scheme, "l402") || equals_ignore_case(scheme, "lsat")) return false;
+  if (equals_ignore_case(scheme, "basic")) {
+    const auto pair = base64_decode(rest);
+    if (pair && holds_token(*pair)) return false;
   }
+  return !holds_token(rest) && !holds_token(scheme);
+}
+
+bool is_gateway_field(std::string_view name) {
   constexpr std::string_view ours = "x-satgate-";
   if (name.size() >= ours.size() && equals_ignore_case(name.substr(0, ours.size()), ours)) {
     return true;

@@ -15,7 +15,12 @@ namespace satgate::flow {
 // Views point into the head.
 Credential find_credential(const wire::Fields& fields);
 
-// Fields that never travel upstream: the agent's credentials, and what only the gateway may say.
-bool is_private_field(std::string_view name, bool keep_credentials);
+bool is_credential_field(std::string_view name);
+// Whether nothing in this credential field could be one of ours, whatever its scheme: only such a
+// field may pass on to an upstream with `credential: passthrough`.
+bool is_foreign_credential(const wire::Field& field);
+
+// What only the gateway may say.
+bool is_gateway_field(std::string_view name);
 
 }  // namespace satgate::flow

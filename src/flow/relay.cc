@@ -27,7 +27,10 @@ void write_upstream_head(net::ClientExchange& upstream_call, const wire::Request
   const wire::ForwardFilter filter(from.fields, wire::Direction::request);
   for (const wire::Field& field : from.fields) {
     if (!filter.forwards(field.name)) continue;
-    if (is_private_field(field.name, upstream.passthrough)) continue;
+    if (is_gateway_field(field.name)) continue;
+    if (is_credential_field(field.name)) {
+      if (!upstream.passthrough || !is_foreign_credential(field)) continue;
+    }
     if (options.plain_text && equals_ignore_case(field.name, "accept-encoding")) continue;
     head.field(field.name, field.value);
   }
@@ -43,7 +46,7 @@ wire::HeadWriter& write_client_head(net::ServerExchange& http, const wire::Respo
   wire::HeadWriter& head = http.response(from.status, from.reason);
   const wire::ForwardFilter filter(from.fields, wire::Direction::response);
   for (const wire::Field& field : from.fields) {
-    if (filter.forwards(field.name) && !is_private_field(field.name, true)) {
+    if (filter.forwards(field.name) && !is_gateway_field(field.name)) {
       head.field(field.name, field.value);
     }
   }

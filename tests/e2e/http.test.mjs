@@ -205,6 +205,25 @@ test('observe needs no token, passes the credential through and records the hole
   assert.ok(!JSON.stringify(events).includes('sk-the-agents-own-key'));
 });
 
+test('passthrough hands on a provider key, and never a credential of the gateway', async (t) => {
+  const { gateway } = await httpShop(t, {
+    upstream: { credential: 'passthrough', mode: 'observe' }, route: { mode: 'observe' },
+  });
+  const token = await gateway.token('agent', '--total-limit', '100');
+  const basic = Buffer.from(`${token}:`).toString('base64');
+  for (const [name, value] of [['authorization', `Bearer ${token}`], ['authorization', token],
+    ['authorization', `Basic ${basic}`], ['x-api-key', token], ['macaroon', '0201']]) {
+    const response = await call(`${gateway.url}/api/search`, { headers: { [name]: value } });
+    assert.equal(response.status, 200, response.text);
+    assert.equal(response.json.headers[name], undefined, `${name}: ${value}`);
+  }
+  // Both at once: only the provider's own goes on.
+  const both = await call(`${gateway.url}/api/search`,
+    { headers: { authorization: 'Bearer sk-own', 'x-api-key': token } });
+  assert.equal(both.json.headers.authorization, 'Bearer sk-own');
+  assert.ok(!both.text.includes(token));
+});
+
 test('observe with a token that is out of money still serves', async (t) => {
   const { gateway } = await httpShop(t, { route: { mode: 'observe' } });
   const token = await gateway.token('agent', '--total-limit', '2');
