@@ -14,7 +14,8 @@ namespace satgate::bench {
 
 class Answered final : public flow::Conversation {
  public:
-  Answered(Time now, std::string_view token) : credential_{flow::Credential::Kind::token, token} {
+  Answered(Time now, std::string_view token, std::shared_ptr<const flow::Settings> settings)
+      : settings_(std::move(settings)), credential_{flow::Credential::Kind::token, token} {
     call_.at = now;
     call_.route = "answers";
     call_.upstream = "answers";
@@ -25,6 +26,7 @@ class Answered final : public flow::Conversation {
 
   void use_token(std::string_view token) { credential_.text = token; }
   const Call& call() const override { return call_; }
+  const flow::Settings& settings() const override { return *settings_; }
   flow::Credential credential() const override { return credential_; }
   net::Task<bool> add_content(SipHash&) override { co_return true; }
   net::Task<flow::Outcome> forward(const flow::Passing&) override {
@@ -44,6 +46,7 @@ class Answered final : public flow::Conversation {
 
  private:
   Call call_;
+  std::shared_ptr<const flow::Settings> settings_;
   flow::Credential credential_;
 };
 

@@ -87,7 +87,7 @@ class Rig {
     must(bank_->directory().put_budget(budget));
     mint_tokens();
     // What the first call of a token does besides: its points are noted, its leases taken.
-    Answered call(now_, tokens.front());
+    Answered call(now_, tokens.front(), gateway_.settings());
     for (const std::string& text : tokens) {
       call.use_token(text);
       run(call);
@@ -179,7 +179,7 @@ struct Together {
 };
 
 net::Task<> exchange_often(Rig& rig, Together& all) {
-  Answered call(rig.now(), rig.tokens.front());
+  Answered call(rig.now(), rig.tokens.front(), rig.worker().settings());
   while (all.goes_on()) {
     call.use_token(rig.tokens[all.next++ % all.distinct]);
     co_await flow::exchange(rig.worker(), call);
@@ -242,7 +242,7 @@ BENCHMARK(part_verify_uncached);
 void part_judge(benchmark::State& state) {
   Rig rig;
   const VerifiedToken token = rig.verified(rig.tokens.front());
-  const Answered call(rig.now(), rig.tokens.front());
+  const Answered call(rig.now(), rig.tokens.front(), rig.worker().settings());
   const store::Directory& directory = rig.bank().directory();
   const auto point_revoked = [&](const AccountId& point) { return directory.is_revoked(point); };
   const CountAllocations count(state);
@@ -258,7 +258,7 @@ BENCHMARK(part_judge);
 
 void part_quote(benchmark::State& state) {
   Rig rig;
-  const Answered call(rig.now(), rig.tokens.front());
+  const Answered call(rig.now(), rig.tokens.front(), rig.worker().settings());
   const tariff::Tariff& tariff = *rig.worker().settings()->tariff;
   const CountAllocations count(state);
   for (auto _ : state)
@@ -284,7 +284,7 @@ void part_bank(benchmark::State& state) {
   const VerifiedToken token = rig.verified(rig.tokens.front());
   flow::BudgetLine keep;
   const Path path = rig.path_of(token, keep);
-  const Answered call(rig.now(), rig.tokens.front());
+  const Answered call(rig.now(), rig.tokens.front(), rig.worker().settings());
   const CountAllocations count(state);
   for (auto _ : state) {
     auto held = rig.bank().reserve(path, Money::nano(1'000), rig.now());

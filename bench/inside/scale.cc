@@ -56,7 +56,7 @@ std::vector<std::string> mint_some(const token::Keyring& ring, uint64_t count,
 
 net::Task<> call_once(flow::Worker& worker, net::Loop& loop, const std::string& token, Time now,
                       size_t& left) {
-  Answered call(now, token);
+  Answered call(now, token, worker.settings());
   co_await flow::exchange(worker, call);
   if (--left == 0) loop.stop();
 }
@@ -76,7 +76,7 @@ void warm_up(flow::Worker& worker, net::Loop& loop, const std::vector<std::strin
 net::Task<> call_often(flow::Worker& worker, net::Loop& loop,
                        const std::vector<std::string>& tokens, std::mt19937_64& random, Time now,
                        Latencies& latencies) {
-  Answered call(now, tokens.front());
+  Answered call(now, tokens.front(), worker.settings());
   std::uniform_int_distribution<size_t> any(0, tokens.size() - 1);
   for (size_t i = 0; i < kCalls; ++i) {
     call.use_token(tokens[any(random)]);

@@ -25,6 +25,7 @@ class ChatCall final : public Conversation {
   net::Task<bool> prepare();
 
   const Call& call() const override { return call_; }
+  const Settings& settings() const override { return settings_; }
   Credential credential() const override;
   net::Task<bool> add_content(SipHash& fingerprint) override;
   net::Task<Outcome> forward(const Passing& passing) override;

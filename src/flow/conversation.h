@@ -50,11 +50,16 @@ struct Settled {
   std::optional<Money> remaining;
 };
 
+struct Settings;
+
 class Conversation {
  public:
   virtual ~Conversation() = default;
 
   virtual const Call& call() const = 0;
+  // The config that the call began under: a reload in between must not route it by one and price it
+  // by another.
+  virtual const Settings& settings() const = 0;
   virtual Credential credential() const = 0;
 
   // Adds the content of the call (its body, its arguments) to its fingerprint, which has everything

@@ -49,8 +49,11 @@ net::Task<> DataPlane::handle(net::ServerExchange& http) {
   if (request.path == "/readyz") co_return co_await handle_health(http, true);
   if (request.path.starts_with("/.well-known/")) co_return co_await handle_prices(http, *settings);
   Call call = begin_call(worker_, request);
-  if (request.path == "/mcp" && !settings->mcp_servers.empty()) {
-    co_return co_await mcp_.handle(http, call);
+  if (request.path == "/mcp") {
+    Snapshot snapshot = worker_.gateway.snapshot();
+    if (!snapshot.settings->mcp_servers.empty()) {
+      co_return co_await mcp_.handle(http, call, std::move(snapshot));
+    }
   }
   std::string scratch;
   const auto path = wire::normalise_path(request.path, scratch);

@@ -17,13 +17,19 @@
 
 namespace satgate::flow {
 
+// A config with the MCP servers that were started from it.
+struct Snapshot {
+  std::shared_ptr<const Settings> settings;
+  std::shared_ptr<mcp::Hub> hub;  // null without MCP servers, and when the gateway stops
+};
+
 class Gateway {
  public:
   Gateway(store::Bank& the_bank, const Clock& the_clock, std::shared_ptr<const Settings> settings,
           std::shared_ptr<const token::Keyring> keyring)
       : bank(the_bank),
         clock(the_clock),
-        settings_(std::move(settings)),
+        config_{std::move(settings), nullptr},
         keyring_(std::move(keyring)) {
     bank.on_sync([this] { tell_synced(); });
   }
@@ -38,12 +44,15 @@ class Gateway {
   std::atomic<bool> draining{false};  // /readyz says no; set when SIGTERM has come
 
   // Snapshots; a reload replaces them for calls that begin later. Thread-safe.
-  std::shared_ptr<const Settings> settings() const { return get(settings_); }
+  std::shared_ptr<const Settings> settings() const { return get(config_.settings); }
   std::shared_ptr<const token::Keyring> keyring() const { return get(keyring_); }
-  std::shared_ptr<mcp::Hub> hub() const { return get(hub_); }
-  void set_settings(std::shared_ptr<const Settings> s) { set(settings_, std::move(s)); }
+  std::shared_ptr<mcp::Hub> hub() const { return get(config_.hub); }
+  Snapshot snapshot() const {
+    const std::lock_guard lock(mutex_);
+    return config_;
+  }
+  void set_config(Snapshot config) { set(config_, std::move(config)); }
   void set_keyring(std::shared_ptr<const token::Keyring> k) { set(keyring_, std::move(k)); }
-  void set_hub(std::shared_ptr<mcp::Hub> h) { set(hub_, std::move(h)); }
 
   // Told from another thread that more of the record is on disk, or that it never will be.
   class SyncListener {
@@ -72,9 +81,9 @@ class Gateway {
     return slot;
   }
   template <class T>
-  void set(std::shared_ptr<T>& slot, std::shared_ptr<T> value) {
+  void set(T& slot, T value) {
     const std::lock_guard lock(mutex_);
-    slot = std::move(value);
+    std::swap(slot, value);  // what was there ends outside of the lock
     generation_.fetch_add(1, std::memory_order_release);
   }
 
@@ -87,9 +96,8 @@ class Gateway {
   std::mutex listeners_mutex_;
   std::vector<SyncListener*> listeners_;
   mutable std::mutex mutex_;
-  std::shared_ptr<const Settings> settings_;
+  Snapshot config_;
   std::shared_ptr<const token::Keyring> keyring_;
-  std::shared_ptr<mcp::Hub> hub_;
   std::atomic<uint64_t> generation_{1};
 };
 

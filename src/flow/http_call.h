@@ -17,6 +17,7 @@ class HttpCall final : public Conversation {
            const Call& call);
 
   const Call& call() const override { return call_; }
+  const Settings& settings() const override { return settings_; }
   Credential credential() const override;
   net::Task<bool> add_content(SipHash& fingerprint) override;
   net::Task<Outcome> forward(const Passing& passing) override;

@@ -9,8 +9,8 @@ namespace satgate::flow {
 
 Passage::Passage(Worker& worker, const Conversation& conversation)
     : worker_(worker),
-      settings_(worker.settings()),
       conversation_(conversation),
+      settings_(&conversation.settings()),
       call_(conversation.call()) {}
 
 Passage::Passage(Worker& worker, Conversation& conversation)
@@ -42,7 +42,7 @@ void Passage::deny_unavailable(const std::string& reason) {
 void Passage::identify() {
   Credential credential = conversation_.credential();
   if (credential.kind == Credential::Kind::none) {
-    if (const std::string& text = worker_.anonymous_credential(); !text.empty()) {
+    if (const std::string& text = worker_.credential_of(settings_->anonymous); !text.empty()) {
       credential = {Credential::Kind::token, text};
     }
   }

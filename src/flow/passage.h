@@ -69,8 +69,8 @@ class Passage {
   void count_outcome();
 
   Worker& worker_;
-  std::shared_ptr<const Settings> settings_;
   const Conversation& conversation_;
+  const Settings* settings_;
   Conversation* answering_ = nullptr;
   const Call& call_;
 

@@ -21,7 +21,7 @@ void Worker::refresh() {
   if (auto keyring = gateway.keyring(); keyring != keyring_) {
     keyring_ = std::move(keyring);
     verifier.set_keyring(keyring_);
-    anonymous_record_ = nullptr;
+    named_.clear();
   }
 }
 
@@ -30,19 +30,22 @@ const std::shared_ptr<const Settings>& Worker::settings() {
   return settings_;
 }
 
-const std::string& Worker::anonymous_credential() {
-  const std::string& name = settings()->anonymous;
-  auto record = name.empty() ? nullptr : gateway.bank.directory().token_by_name(name);
-  if (record != anonymous_record_) {
-    anonymous_record_ = std::move(record);
-    anonymous_.clear();
-    if (anonymous_record_) {
-      auto text = token::mint(*keyring_, anonymous_record_->id, anonymous_record_->caveats,
-                              settings_->currency);
-      if (text) anonymous_ = std::move(*text);
+const std::string& Worker::credential_of(const std::string& token_name) {
+  static const std::string none;
+  if (token_name.empty()) return none;
+  refresh();
+  Named& named = named_[token_name];
+  auto record = gateway.bank.directory().token_by_name(token_name);
+  if (record != named.record) {
+    named.record = std::move(record);
+    named.text.clear();
+    if (named.record) {
+      auto text =
+          token::mint(*keyring_, named.record->id, named.record->caveats, settings_->currency);
+      if (text) named.text = std::move(*text);
     }
   }
-  return anonymous_;
+  return named.text;
 }
 
 }  // namespace satgate::flow

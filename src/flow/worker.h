@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <unordered_map>
 
 #include "dialect/mcp/raw_json.h"
 #include "dialect/openai/chat.h"
@@ -32,9 +33,10 @@ class Worker {
   // The settings now in force; hold the pointer for as long as views into them are used.
   const std::shared_ptr<const Settings>& settings();
 
-  // The text of a token that requests without a credential act under; empty: there is none.
-  // `server.anonymous` names it; it is made anew from its record, which holds no secret.
-  const std::string& anonymous_credential();
+  // The text of the token of this name, for requests that the config lets act under it; empty:
+  // there is none. It is made anew from its record, which holds no secret. Good until the next
+  // call.
+  const std::string& credential_of(const std::string& token_name);
 
  private:
   void refresh();
@@ -42,8 +44,11 @@ class Worker {
   uint64_t generation_ = 0;
   std::shared_ptr<const Settings> settings_;
   std::shared_ptr<const token::Keyring> keyring_;
-  std::shared_ptr<const TokenRecord> anonymous_record_;
-  std::string anonymous_;
+  struct Named {
+    std::shared_ptr<const TokenRecord> record;
+    std::string text;
+  };
+  std::unordered_map<std::string, Named> named_;  // by token name; as many as configs have named
 };
 
 }  // namespace satgate::flow

@@ -30,19 +30,24 @@ net::Task<> drain_server(net::HttpServer& server, net::Milliseconds at_most) {
   (void)co_await server.drain(at_most);
 }
 
-bool same_servers(const flow::Settings& a, const flow::Settings& b) {
-  const auto same = [](const flow::mcp::ServerConfig& x, const flow::mcp::ServerConfig& y) {
-    if (x.name != y.name || x.prefix != y.prefix || x.timeout != y.timeout) return false;
-    if (x.transport.index() != y.transport.index()) return false;
-    if (const auto* sx = std::get_if<flow::mcp::StdioCommand>(&x.transport)) {
-      const auto& sy = std::get<flow::mcp::StdioCommand>(y.transport);
-      return sx->command == sy.command && sx->args == sy.args && sx->env == sy.env;
-    }
-    const auto& hx = std::get<flow::mcp::HttpUpstream>(x.transport);
-    const auto& hy = std::get<flow::mcp::HttpUpstream>(y.transport);
-    return hx.url == hy.url && hx.headers == hy.headers && hx.ca_file == hy.ca_file;
-  };
-  return a.mcp_prefix == b.mcp_prefix && std::ranges::equal(a.mcp_servers, b.mcp_servers, same);
+// The end of a hub: whoever used it last may be a call on another loop.
+net::Task<> end_hub(std::unique_ptr<flow::mcp::Hub> hub) {
+  co_await hub->stop();
+}
+
+net::Task<> nothing() {
+  co_return;
+}
+
+// What only a restart can change, and must not seem to have changed.
+Result<void> check_reloadable(const flow::Settings& old, const flow::Settings& fresh) {
+  if (old.currency.nano_per_usd == fresh.currency.nano_per_usd &&
+      old.currency.nano_per_sat == fresh.currency.nano_per_sat) {
+    return {};
+  }
+  return fail(
+      "currency: a reload can not change what a credit is worth, because balances and tokens are "
+      "kept in credits; restart the gateway, or put the old values back");
 }
 
 std::string joined(const std::vector<std::string>& lines) {
@@ -112,30 +117,32 @@ Result<void> Runtime::open_books() {
   return record_config(fmt::format("started, version {}", SATGATE_VERSION));
 }
 
-void Runtime::start_hub(const flow::Settings& settings) {
-  if (settings.mcp_servers.empty()) return;
+// Servers that `before` runs unchanged are shared with it.
+std::shared_ptr<flow::mcp::Hub> Runtime::start_hub(const flow::Settings& settings,
+                                                   const flow::mcp::Hub* before) {
+  if (settings.mcp_servers.empty()) return nullptr;
   flow::mcp::HubOptions hub_options;
   hub_options.prefix_mode = settings.mcp_prefix;
   hub_options.version = SATGATE_VERSION;
   hub_options.start_wait = kHubStartWait;
   net::Loop* loop = hub_loop_.get();
-  // The last user may be a call on another loop; a hub is destroyed on its own.
   std::shared_ptr<flow::mcp::Hub> hub(
-      new flow::mcp::Hub(*loop, settings.mcp_servers, std::move(hub_options)),
-      [loop](flow::mcp::Hub* old) { loop->post([old] { delete old; }); });
+      new flow::mcp::Hub(*loop, settings.mcp_servers, std::move(hub_options), before),
+      [loop](flow::mcp::Hub* old) {
+        net::spawn(*loop, end_hub(std::unique_ptr<flow::mcp::Hub>(old)));
+      });
+  std::erase_if(hubs_, [](const auto& old) { return old.expired(); });
+  hubs_.push_back(hub);
   run_and_wait(*loop, hub->start());
-  gateway_->set_hub(std::move(hub));
+  return hub;
 }
 
-void Runtime::stop_hub() {
-  std::shared_ptr<flow::mcp::Hub> hub = gateway_ ? gateway_->hub() : nullptr;
-  if (!hub) return;
-  gateway_->set_hub(nullptr);
-  run_and_wait(*hub_loop_, hub->stop());
-  hub.reset();
-  std::promise<void> destroyed;
-  hub_loop_->post([&destroyed] { destroyed.set_value(); });
-  destroyed.get_future().wait();
+// Calls that hang are told that their server has ended.
+void Runtime::stop_hubs() {
+  if (gateway_) gateway_->set_config({settings_, nullptr});
+  for (const auto& weak : hubs_) {
+    if (const auto hub = weak.lock()) run_and_wait(*hub_loop_, hub->stop());
+  }
 }
 
 Result<void> Runtime::open_agents() {
@@ -195,7 +202,7 @@ Result<void> Runtime::start() {
   hub_loop_ = std::make_unique<net::Loop>();
   hub_loop_->start();
   TRY(open_admin());
-  start_hub(*settings_);
+  gateway_->set_config({settings_, start_hub(*settings_, nullptr)});
   TRY(open_agents());
   // Before anybody can be told that we are ready: commands look these up.
   write_addresses();
@@ -207,6 +214,7 @@ Result<void> Runtime::start() {
 
 Result<void> Runtime::reload() {
   TRY_ASSIGN(std::shared_ptr<flow::Settings> fresh, load_settings());
+  TRY(check_reloadable(*settings_, *fresh));
   if (tls_) TRY(tls_->reload());
   TRY(put_config_budgets(*fresh));
   // Sockets stay as they are: a listener can not move under its clients.
@@ -214,15 +222,13 @@ Result<void> Runtime::reload() {
   fresh->admin = settings_->admin;
   fresh->threads = settings_->threads;
   fresh->strict_durability = settings_->strict_durability;
-  const bool new_servers = !same_servers(*settings_, *fresh);
+  std::shared_ptr<flow::mcp::Hub> hub = gateway_->hub();
+  const bool same_servers =
+      settings_->mcp_prefix == fresh->mcp_prefix && settings_->mcp_servers == fresh->mcp_servers;
+  // The new one is ready before it takes over; the old one ends with its last call.
+  if (!same_servers) hub = start_hub(*fresh, hub.get());
   settings_ = fresh;
-  gateway_->set_settings(settings_);
-  if (new_servers) {
-    std::shared_ptr<flow::mcp::Hub> old = gateway_->hub();
-    gateway_->set_hub(nullptr);
-    start_hub(*settings_);
-    if (old) run_and_wait(*hub_loop_, old->stop());
-  }
+  gateway_->set_config({settings_, std::move(hub)});
   return record_config("reloaded");
 }
 
@@ -239,7 +245,7 @@ void Runtime::stop() {
   for (const auto& data : data_loops_) {
     if (serving_) run_and_wait(data->loop, drain_server(*data->server, at_most));
   }
-  if (hub_loop_) stop_hub();
+  if (hub_loop_) stop_hubs();
   if (admin_server_ && !admin_listen_.empty()) {
     run_and_wait(*admin_loop_, drain_server(*admin_server_, net::Milliseconds(2000)));
   }
@@ -256,6 +262,8 @@ void Runtime::stop() {
   admin_.reset();
   admin_loop_.reset();
   if (hub_loop_) {
+    // After the ends of the hubs that nobody uses any more.
+    run_and_wait(*hub_loop_, nothing());
     hub_loop_->stop();
     hub_loop_->join();
   }

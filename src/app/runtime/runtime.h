@@ -48,8 +48,9 @@ class Runtime {
   Result<void> open_admin();
   Result<void> put_config_budgets(const flow::Settings& settings);
   Result<void> record_config(std::string_view what);
-  void start_hub(const flow::Settings& settings);
-  void stop_hub();
+  std::shared_ptr<flow::mcp::Hub> start_hub(const flow::Settings& settings,
+                                            const flow::mcp::Hub* before);
+  void stop_hubs();
   void write_addresses();
 
   StartOptions options_;
@@ -59,6 +60,7 @@ class Runtime {
   std::unique_ptr<store::Bank> bank_;
   std::unique_ptr<flow::Gateway> gateway_;
   std::unique_ptr<net::Loop> hub_loop_;
+  std::vector<std::weak_ptr<flow::mcp::Hub>> hubs_;  // an old one lives until its last call ends
   std::optional<net::TlsServerContext> tls_;
   std::vector<std::unique_ptr<DataLoop>> data_loops_;
   std::unique_ptr<net::Loop> admin_loop_;

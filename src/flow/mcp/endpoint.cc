@@ -48,8 +48,10 @@ constexpr dm::Capabilities kCapabilities{.tools = true,
 // For requests that spend nothing: who is it? A conversation that is never forwarded.
 class Handshake final : public Conversation {
  public:
-  Handshake(const Call& call, Credential credential) : call_(call), credential_(credential) {}
+  Handshake(const Settings& settings, const Call& call, Credential credential)
+      : settings_(settings), call_(call), credential_(credential) {}
   const Call& call() const override { return call_; }
+  const Settings& settings() const override { return settings_; }
   Credential credential() const override { return credential_; }
   net::Task<bool> add_content(SipHash&) override { co_return false; }
   net::Task<flow::Outcome> forward(const Passing&) override { co_return flow::Outcome{}; }
@@ -58,6 +60,7 @@ class Handshake final : public Conversation {
   net::Task<> fail(const Fault&) override { co_return; }
 
  private:
+  const Settings& settings_;
   const Call& call_;
   Credential credential_;
 };
@@ -72,9 +75,11 @@ bool any_observing(const Settings& settings) {
 }  // namespace
 
 struct Endpoint::Visit {
-  Visit(net::ServerExchange& exchange, const Call& first, std::shared_ptr<const Settings> frozen,
-        std::shared_ptr<Hub> the_hub)
-      : http(exchange), base(first), settings(std::move(frozen)), hub(std::move(the_hub)) {}
+  Visit(net::ServerExchange& exchange, const Call& first, Snapshot snapshot)
+      : http(exchange),
+        base(first),
+        settings(std::move(snapshot.settings)),
+        hub(std::move(snapshot.hub)) {}
 
   net::ServerExchange& http;
   Call base;
@@ -105,11 +110,11 @@ struct Endpoint::Visit {
   }
 };
 
-net::Task<> Endpoint::handle(net::ServerExchange& http, Call call) {
+net::Task<> Endpoint::handle(net::ServerExchange& http, Call call, Snapshot snapshot) {
   call.protocol = Protocol::mcp;
   call.route = "mcp";
   const wire::RequestHead& request = http.request();
-  if (!origin_is_fine(request, *worker_.settings())) {
+  if (!origin_is_fine(request, *snapshot.settings)) {
     co_return co_await respond_error(http, Protocol::mcp, call.id, 403, "origin_denied",
                                      "Requests from this web origin are not accepted.");
   }
@@ -118,21 +123,20 @@ net::Task<> Endpoint::handle(net::ServerExchange& http, Call call) {
     (void)co_await http.send("");
     co_return;
   }
-  co_await handle_post(http, call);
+  co_await handle_post(http, call, std::move(snapshot));
 }
 
-net::Task<> Endpoint::handle_post(net::ServerExchange& http, Call call) {
-  std::shared_ptr<Hub> hub = worker_.gateway.hub();
-  if (!hub) {
+net::Task<> Endpoint::handle_post(net::ServerExchange& http, Call call, Snapshot snapshot) {
+  if (!snapshot.hub) {
     co_return co_await respond_error(http, Protocol::mcp, call.id, 503, "gateway_failed",
                                      "The MCP servers are not started.");
   }
-  Visit visit(http, call, worker_.settings(), hub);
-  visit.catalogue = hub->catalogue();
+  Visit visit(http, call, std::move(snapshot));
+  visit.catalogue = visit.hub->catalogue();
   visit.credential = find_credential(http.request().fields);
   const Settings& settings = *visit.settings;
   visit.base.mode = any_observing(settings) ? Mode::observe : settings.mode;
-  const Handshake handshake(visit.base, visit.credential);
+  const Handshake handshake(settings, visit.base, visit.credential);
   if (const std::optional<Denial> denial = judge_credential(worker_, handshake)) {
     co_return co_await respond_denial(http, visit.base, *denial, settings);
   }

@@ -14,19 +14,17 @@
 
 namespace satgate::flow::mcp {
 
-class Hub;
-
 class Endpoint {
  public:
   explicit Endpoint(Worker& worker) : worker_(worker) {}
 
   // `call` has id, time and method; the endpoint fills in the rest for every message.
-  net::Task<> handle(net::ServerExchange& http, Call call);
+  net::Task<> handle(net::ServerExchange& http, Call call, Snapshot snapshot);
 
  private:
   struct Visit;  // one POST
 
-  net::Task<> handle_post(net::ServerExchange& http, Call call);
+  net::Task<> handle_post(net::ServerExchange& http, Call call, Snapshot snapshot);
   net::Task<> answer_messages(Visit& visit, const dialect::mcp::Envelope& envelope);
   net::Task<> answer_message(Visit& visit, const dialect::mcp::Message& message);
   net::Task<> answer_request(Visit& visit, const dialect::mcp::Message& message,

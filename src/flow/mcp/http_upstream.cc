@@ -28,9 +28,9 @@ constexpr milliseconds kStreamTailWait{20};
 class StreamableHttp final : public Upstream {
  public:
   StreamableHttp(net::Loop& loop, ServerConfig config, HubOptions options,
-                 std::shared_ptr<net::UpstreamPool> pool, std::function<void()> on_change,
-                 net::UpstreamIdentity identity, std::string target)
-      : Upstream(loop, std::move(config), std::move(options), std::move(on_change)),
+                 std::shared_ptr<net::UpstreamPool> pool, net::UpstreamIdentity identity,
+                 std::string target)
+      : Upstream(loop, std::move(config), std::move(options)),
         pool_(std::move(pool)),
         identity_(std::move(identity)),
         target_(std::move(target)) {}
@@ -323,16 +323,14 @@ net::Task<bool> StreamableHttp::listen_once() {
 
 Result<std::shared_ptr<Upstream>> make_http_upstream(net::Loop& loop, ServerConfig config,
                                                      HubOptions options,
-                                                     std::shared_ptr<net::UpstreamPool> pool,
-                                                     std::function<void()> on_change) {
+                                                     std::shared_ptr<net::UpstreamPool> pool) {
   const auto& http = std::get<HttpUpstream>(config.transport);
   TRY_ASSIGN(const auto url, wire::parse_url(http.url));
   net::UpstreamIdentity identity = net::identity_of(url);
   identity.ca_file = http.ca_file;
   std::string target = url.base_path.empty() ? "/" : url.base_path;
   return std::make_shared<StreamableHttp>(loop, std::move(config), std::move(options),
-                                          std::move(pool), std::move(on_change),
-                                          std::move(identity), std::move(target));
+                                          std::move(pool), std::move(identity), std::move(target));
 }
 
 }  // namespace satgate::flow::mcp

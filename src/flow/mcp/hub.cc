@@ -15,7 +15,7 @@ namespace mcp = dialect::mcp;
 struct Hub::State : std::enable_shared_from_this<Hub::State> {
   State(net::Loop& l, HubOptions o) : loop(l), options(std::move(o)), settled(l) {}
 
-  void add(ServerConfig config);
+  void add(ServerConfig config, const State* before);
   void changed();
   Upstream* find(std::string_view server) const;
   Upstream* offering(std::string_view method) const;
@@ -28,6 +28,7 @@ struct Hub::State : std::enable_shared_from_this<Hub::State> {
   std::vector<std::shared_ptr<Upstream>> upstreams;
   std::shared_ptr<net::UpstreamPool> pool;
   net::Event settled;
+  bool running = false;
 
   std::atomic<uint64_t> version{0};
   // Not std::atomic<std::shared_ptr>: libstdc++ 12 releases its lock without ordering (PR 101761).
@@ -56,21 +57,20 @@ bool offers(const mcp::Capabilities& has, std::string_view method) {
 
 }  // namespace
 
-void Hub::State::add(ServerConfig config) {
-  const std::weak_ptr<State> weak = weak_from_this();
-  std::function<void()> on_change = [weak] {
-    if (const auto state = weak.lock()) state->changed();
-  };
+void Hub::State::add(ServerConfig config, const State* before) {
+  if (before != nullptr) {
+    const auto same = std::ranges::find(before->upstreams, config, &Upstream::config);
+    if (same != before->upstreams.end()) return upstreams.push_back(*same);
+  }
   if (std::holds_alternative<StdioCommand>(config.transport)) {
-    upstreams.push_back(
-        make_stdio_upstream(loop, std::move(config), options, std::move(on_change)));
+    upstreams.push_back(make_stdio_upstream(loop, std::move(config), options));
     return;
   }
   if (!pool) pool = std::make_shared<net::UpstreamPool>(loop);
   ServerStatus status;
   status.name = config.name;
   status.transport = "http";
-  auto made = make_http_upstream(loop, std::move(config), options, pool, std::move(on_change));
+  auto made = make_http_upstream(loop, std::move(config), options, pool);
   if (made) {
     upstreams.push_back(std::move(*made));
     return;
@@ -145,24 +145,33 @@ net::Task<std::expected<Outcome, Fault>> Hub::State::pass(std::string method, st
   co_return co_await upstream->call(std::move(out));
 }
 
-Hub::Hub(net::Loop& loop, std::vector<ServerConfig> servers, HubOptions options)
+Hub::Hub(net::Loop& loop, std::vector<ServerConfig> servers, HubOptions options, const Hub* before)
     : state_(std::make_shared<State>(loop, std::move(options))) {
+  const State* const old = before != nullptr ? before->state_.get() : nullptr;
   for (ServerConfig& server : servers)
-    state_->add(std::move(server));
+    state_->add(std::move(server), old);
 }
 
 Hub::~Hub() = default;
 
 net::Task<void> Hub::start() {
   const auto state = state_;
-  for (const auto& upstream : state->upstreams)
-    upstream->start();
+  state->running = true;
+  const std::weak_ptr<State> weak = state;
+  for (const auto& upstream : state->upstreams) {
+    upstream->start([weak] {
+      if (const auto told = weak.lock()) told->changed();
+    });
+  }
+  // Those that were taken over will not say again what they offer.
+  if (std::ranges::any_of(state->upstreams, &Upstream::settled)) state->changed();
   if (!state->upstreams.empty()) co_await state->settled.wait(state->options.start_wait);
 }
 
 // All at the same time, so that one that hangs costs the others nothing.
 net::Task<void> Hub::stop() {
   const auto state = state_;
+  if (!std::exchange(state->running, false)) co_return;
   const auto left = std::make_shared<size_t>(state->upstreams.size());
   const auto all = std::make_shared<net::Event>(state->loop);
   for (const auto& upstream : state->upstreams) {

@@ -40,6 +40,7 @@ struct StdioCommand {
   std::string command;
   std::vector<std::string> args;
   std::vector<std::pair<std::string, std::string>> env;  // on top of a minimal environment
+  bool operator==(const StdioCommand&) const = default;
 };
 
 struct HttpUpstream {
@@ -47,6 +48,7 @@ struct HttpUpstream {
   // Sent with every request: the upstream's own credential, never the agent's.
   std::vector<std::pair<std::string, std::string>> headers;
   std::string ca_file;  // PEM with the roots to trust for this server; empty: the system's
+  bool operator==(const HttpUpstream&) const = default;
 };
 
 struct ServerConfig {
@@ -54,6 +56,7 @@ struct ServerConfig {
   std::variant<StdioCommand, HttpUpstream> transport;
   std::optional<std::string> prefix;
   std::chrono::milliseconds timeout{60'000};  // of one call, from sending to its response
+  bool operator==(const ServerConfig&) const = default;
 };
 
 struct HubOptions {
@@ -98,8 +101,11 @@ class Upstream;
 
 class Hub {
  public:
-  // Lives on `loop`; destroy it there, after stop().
-  Hub(net::Loop& loop, std::vector<ServerConfig> servers, HubOptions options);
+  // Lives on `loop`; destroy it there, after stop(). A server that `before` runs under the same
+  // config is not started again: both hubs use it from now on, and the last one to stop ends it.
+  // `before` has been started, and has not been stopped when this one starts.
+  Hub(net::Loop& loop, std::vector<ServerConfig> servers, HubOptions options,
+      const Hub* before = nullptr);
   ~Hub();
   Hub(const Hub&) = delete;
   Hub& operator=(const Hub&) = delete;
@@ -107,7 +113,8 @@ class Hub {
   // Starts every server. Returns when all are ready, or after start_wait; servers that are not
   // ready go on trying. On the hub's loop.
   net::Task<void> start();
-  // Ends sessions and children (stdin closed, then SIGTERM, then SIGKILL). On the hub's loop.
+  // Ends sessions and children (stdin closed, then SIGTERM, then SIGKILL), but for those that
+  // another hub has taken over. On the hub's loop. Idempotent.
   net::Task<void> stop();
 
   // A snapshot; never null. Thread-safe.

@@ -197,6 +197,46 @@ TEST(HubStdio, StopLeavesNoChildBehind) {
   EXPECT_EQ(::kill(pid, 0), -1);
 }
 
+TEST(HubStdio, ASuccessorKeepsTheChildrenOfServersThatStayAsTheyAre) {
+  HubThread hub({child("a"), child("b")});
+  const std::string pid_of_a = text_of(hub.call("a", "pid"));
+  const int pid_of_b = static_cast<int>(parse_uint(text_of(hub.call("b", "pid"))).value_or(0));
+  auto old = hub.replace({child("a"), child("c")});
+  EXPECT_EQ(text_of(hub.call("a", "pid")), pid_of_a);
+  EXPECT_EQ(hub.listed().size(), 2 * kTools);
+  EXPECT_FALSE(hub.call("b", "echo"));
+  EXPECT_TRUE(hub.call("c", "echo"));
+  EXPECT_EQ(::kill(pid_of_b, 0), 0);  // until the last call of the old hub has ended
+  hub.end(std::move(old));
+  EXPECT_EQ(::kill(pid_of_b, 0), -1);
+  EXPECT_EQ(text_of(hub.call("a", "pid")), pid_of_a);
+  // What it offers anew is told to the hub that has it now.
+  EXPECT_TRUE(hub.call("a", "grow"));
+  EXPECT_TRUE(eventually([&] { return hub.listed().size() == 2 * kTools + 1; }));
+}
+
+TEST(HubStdio, CallsUnderWayEndWithTheHubTheyBeganWith) {
+  HubThread hub({child("a")});
+  auto slow = hub.begin("a", "sleep", R"({"seconds":0.3})");
+  std::this_thread::sleep_for(milliseconds(50));
+  auto changed = child("a", milliseconds(2000));
+  auto old = hub.replace({changed});
+  EXPECT_TRUE(hub.call("a", "echo"));
+  EXPECT_TRUE(slow.get());
+  hub.end(std::move(old));
+}
+
+TEST(HubStdio, AServerThatThreeHubsHaveSharedEndsWithTheLast) {
+  HubThread hub({child("a")});
+  const int pid = static_cast<int>(parse_uint(text_of(hub.call("a", "pid"))).value_or(0));
+  auto first = hub.replace({child("a")});
+  auto second = hub.replace({});
+  hub.end(std::move(second));
+  EXPECT_EQ(::kill(pid, 0), 0);
+  hub.end(std::move(first));
+  EXPECT_EQ(::kill(pid, 0), -1);
+}
+
 TEST(Hub, WithoutServersThereIsAnEmptyCatalogue) {
   HubThread hub({});
   EXPECT_TRUE(hub.listed().empty());

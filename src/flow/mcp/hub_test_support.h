@@ -114,7 +114,17 @@ class HubThread {
   }
   Hub& hub() { return *hub_; }
 
+  // Other servers from now on. The hub that was there serves the calls it has, until end().
+  std::unique_ptr<Hub> replace(std::vector<ServerConfig> servers) {
+    auto next = std::make_unique<Hub>(loop_, std::move(servers), quick(), hub_.get());
+    start_on(loop_, next->start()).get();
+    return std::exchange(hub_, std::move(next));
+  }
+  void end(std::unique_ptr<Hub> old) { start_on(loop_, end_there(std::move(old))).get(); }
+
  private:
+  static net::Task<> end_there(std::unique_ptr<Hub> hub) { co_await hub->stop(); }
+
   net::Loop loop_;
   net::Loop callers_;
   std::unique_ptr<Hub> hub_;

@@ -162,9 +162,8 @@ void StdioUpstream::ended(const std::shared_ptr<net::Child>& child) {
 }  // namespace
 
 std::shared_ptr<Upstream> make_stdio_upstream(net::Loop& loop, ServerConfig config,
-                                              HubOptions options, std::function<void()> on_change) {
-  return std::make_shared<StdioUpstream>(loop, std::move(config), std::move(options),
-                                         std::move(on_change));
+                                              HubOptions options) {
+  return std::make_shared<StdioUpstream>(loop, std::move(config), std::move(options));
 }
 
 }  // namespace satgate::flow::mcp

@@ -27,6 +27,7 @@ class ToolCall final : public Conversation {
            const Credential& credential, const Request& request);
 
   const Call& call() const override { return call_; }
+  const Settings& settings() const override { return settings_; }
   Credential credential() const override { return credential_; }
   net::Task<bool> add_content(SipHash& fingerprint) override;
   net::Task<flow::Outcome> forward(const Passing& passing) override;

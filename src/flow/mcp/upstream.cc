@@ -59,12 +59,10 @@ CallFailure sent(int http_status, std::string message) {
   return failure(true, http_status, std::move(message));
 }
 
-Upstream::Upstream(net::Loop& loop, ServerConfig config, HubOptions options,
-                   std::function<void()> on_change)
+Upstream::Upstream(net::Loop& loop, ServerConfig config, HubOptions options)
     : loop_(loop),
       config_(std::move(config)),
       options_(std::move(options)),
-      on_change_(std::move(on_change)),
       wake_(loop),
       pause_(loop),
       ended_(loop),
@@ -73,13 +71,16 @@ Upstream::Upstream(net::Loop& loop, ServerConfig config, HubOptions options,
   status_.transport = std::holds_alternative<StdioCommand>(config_.transport) ? "stdio" : "http";
 }
 
-void Upstream::start() {
+void Upstream::start(std::function<void()> on_change) {
+  on_change_ = std::move(on_change);
+  if (users_++ > 0) return;
   running_ = true;
   net::spawn(loop_, supervise());
 }
 
 net::Task<> Upstream::stop() {
   const auto self = shared_from_this();
+  if (--users_ > 0) co_return;
   stopping_ = true;
   wake_.notify();
   pause_.cancel();

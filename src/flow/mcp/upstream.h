@@ -47,14 +47,15 @@ class Upstream : public std::enable_shared_from_this<Upstream> {
     std::function<void(std::string)> on_progress;
   };
 
-  // `on_change`: the tools have changed, or the first handshake has ended either way.
-  Upstream(net::Loop& loop, ServerConfig config, HubOptions options,
-           std::function<void()> on_change);
+  Upstream(net::Loop& loop, ServerConfig config, HubOptions options);
   virtual ~Upstream() = default;
   Upstream(const Upstream&) = delete;
   Upstream& operator=(const Upstream&) = delete;
 
-  void start();
+  // It runs from the first start() to the stop() that answers the last one.
+  // `on_change`, of whoever has started it last: the tools have changed, or the first handshake has
+  // ended either way.
+  void start(std::function<void()> on_change);
   net::Task<> stop();
 
   net::Task<std::expected<Outcome, Fault>> call(Request request);
@@ -119,6 +120,7 @@ class Upstream : public std::enable_shared_from_this<Upstream> {
   std::chrono::milliseconds delay_;
   uint64_t next_id_ = 0;
   size_t in_flight_ = 0;
+  size_t users_ = 0;  // start() without stop()
   bool settled_ = false;
   bool running_ = false;
   bool broken_ = false;
@@ -132,11 +134,10 @@ class Upstream : public std::enable_shared_from_this<Upstream> {
 
 // `config` must hold the transport of that name.
 std::shared_ptr<Upstream> make_stdio_upstream(net::Loop& loop, ServerConfig config,
-                                              HubOptions options, std::function<void()> on_change);
+                                              HubOptions options);
 // Fails when the URL cannot be used.
 Result<std::shared_ptr<Upstream>> make_http_upstream(net::Loop& loop, ServerConfig config,
                                                      HubOptions options,
-                                                     std::shared_ptr<net::UpstreamPool> pool,
-                                                     std::function<void()> on_change);
+                                                     std::shared_ptr<net::UpstreamPool> pool);
 
 }  // namespace satgate::flow::mcp

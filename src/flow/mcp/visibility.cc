@@ -26,7 +26,7 @@ std::vector<dm::ListedTool> visible_tools(Worker& worker, const Settings& settin
   std::optional<VerifiedToken> token;
   std::shared_ptr<const TokenRecord> record;
   std::string_view text = credential.text;
-  if (credential.kind == Credential::Kind::none) text = worker.anonymous_credential();
+  if (credential.kind == Credential::Kind::none) text = worker.credential_of(settings.anonymous);
   if (credential.kind != Credential::Kind::foreign && !text.empty()) {
     if (auto verified = worker.verifier.verify(text)) {
       record = worker.gateway.bank.directory().token(verified->token());
