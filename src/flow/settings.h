@@ -58,6 +58,7 @@ struct Settings {
   Listener admin{.address = "127.0.0.1:9090", .tls_certificate = {}, .tls_key = {}};
   std::string anonymous;               // token name that requests without a credential act under
   std::vector<std::string> audiences;  // what this gateway answers to; empty: anything
+  bool watch_files = false;            // reload.watch: a change of the config's files is taken
   size_t threads = 0;                  // event loops; 0: one a core
   Currency currency;
   Mode mode = Mode::control;  // where nothing nearer says otherwise

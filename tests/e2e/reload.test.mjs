@@ -2,10 +2,12 @@
 // change is refused as a whole.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
+import path from 'node:path';
 import { test } from 'node:test';
-import { bearer, call, demo, eventually, processes, sleep, startUpstream } from './gateway.mjs';
+import { atEnd, bearer, call, demo, eventually, Gateway, processes, scratch, sleep, startUpstream }
+  from './gateway.mjs';
 import { httpShop, llmShop, mcpShop } from './shops.mjs';
 
 const reloads = (gateway) => gateway.child.log.match(/config was read again/g)?.length ?? 0;
@@ -147,4 +149,85 @@ test('a bad config changes nothing, and the log says why', async (t) => {
   assert.match(gateway.child.log, /line 2: nonsense: unknown key/);
   const search = await call(`${gateway.url}/api/search`, { headers: bearer(token) });
   assert.equal(search.status, 200);
+});
+
+test('reload.watch takes every change by itself: in place, renamed, in a secret file, bad and good',
+  async (t) => {
+    const { gateway } = await httpShop(t, { config: { reload: { watch: true } } });
+    const secret = path.join(gateway.folder, 'secret');
+    const token = await gateway.token('agent', '--total-limit', '1000000');
+    const search = () => call(`${gateway.url}/api/search`, { headers: bearer(token) });
+    const priced = (cost) => eventually(`${cost} credits`, async () =>
+      (await search()).headers['x-cost-per-call'] === `${cost}.00 USD`);
+    const { config } = gateway.options;
+    const price = (cost) => (config.endpoints['/api/search'].cost = cost);
+
+    price(3);
+    gateway.writeConfig();
+    await priced(3);
+
+    const { file } = gateway;
+    price(4);
+    writeFileSync(secret, 'Bearer one');
+    config.upstreams.api.headers = { 'x-secret': `file:${secret}` };
+    gateway.file = `${file}.new`;
+    gateway.writeConfig();
+    gateway.file = file;
+    renameSync(`${file}.new`, file);
+    await priced(4);
+
+    writeFileSync(secret, 'Bearer two');
+    await eventually('the new secret', async () =>
+      (await search()).json?.headers['x-secret'] === 'Bearer two');
+
+    writeFileSync(file, 'version: 1\nnonsense: true\n');
+    await eventually('it is refused', () => /nonsense: unknown key/.test(gateway.child.log));
+    assert.equal((await search()).headers['x-cost-per-call'], '4.00 USD');
+    price(5);
+    gateway.writeConfig();
+    await priced(5);
+
+    config.reload.watch = false;
+    gateway.writeConfig();
+    const before = reloads(gateway);
+    await eventually('the last one that is seen', () => reloads(gateway) > before);
+    price(1);
+    gateway.writeConfig();
+    await sleep(2500);
+    assert.equal((await search()).headers['x-cost-per-call'], '5.00 USD');
+  });
+
+test('reload.watch sees the swap of a mounted directory', async (t) => {
+  const mount = (gateway) => path.dirname(gateway.file);
+  let version = 0;
+  // A mounted ConfigMap: satgate.yaml -> ..data/satgate.yaml, ..data -> ..N.
+  const publish = (gateway, text) => {
+    const folder = path.join(mount(gateway), `..${++version}`);
+    mkdirSync(folder);
+    writeFileSync(path.join(folder, 'satgate.yaml'), text);
+    symlinkSync(`..${version}`, path.join(mount(gateway), '..tmp'));
+    renameSync(path.join(mount(gateway), '..tmp'), path.join(mount(gateway), '..data'));
+  };
+  const api = await startUpstream(t, 'api');
+  const folder = scratch(t);
+  const config = (gateway, cost) => JSON.stringify({
+    version: 1,
+    reload: { watch: true },
+    server: { listen: `127.0.0.1:${gateway.port}` },
+    admin: { listen: `127.0.0.1:${gateway.adminPort}` },
+    upstreams: { api: { url: api.url } },
+    endpoints: { '/api/search': { cost } },
+  });
+  symlinkSync('..data/satgate.yaml', path.join(folder, 'satgate.yaml'));
+  const gateway = new Gateway(folder, { config: {} });
+  gateway.writeConfig = () => publish(gateway, config(gateway, 2));
+  atEnd(t, () => gateway.stop());
+  await gateway.start();
+  const token = await gateway.token('agent', '--total-limit', '1000000');
+  for (const cost of [3, 4]) {
+    publish(gateway, config(gateway, cost));
+    await eventually(`${cost} credits`, async () =>
+      (await call(`${gateway.url}/api/search`, { headers: bearer(token) }))
+        .headers['x-cost-per-call'] === `${cost}.00 USD`);
+  }
 });

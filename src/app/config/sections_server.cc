@@ -115,6 +115,13 @@ void read_audit(YamlMap& root, flow::Settings& settings) {
   map->finish();
 }
 
+void read_reload(YamlMap& root, flow::Settings& settings) {
+  std::optional<YamlMap> map = root.map("reload");
+  if (!map) return;
+  settings.watch_files = map->boolean("watch").value_or(false);
+  map->finish();
+}
+
 }  // namespace
 
 std::optional<Mode> read_mode(YamlMap& map, std::string_view key) {
@@ -149,6 +156,7 @@ void read_server(YamlMap& root, Draft& draft) {
   read_limits(root, settings);
   read_denials(root, settings);
   read_mcp(root, settings);
+  read_reload(root, settings);
   for (const char* later : {"alerts", "lightning"}) {
     if (root.node(later)) root.warn(later, "is read, but not used by this version");
   }

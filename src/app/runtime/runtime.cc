@@ -71,18 +71,31 @@ Runtime::~Runtime() {
 Result<std::shared_ptr<flow::Settings>> Runtime::load_settings() {
   const Sources sources = process_sources();
   ConfigResult config;
+  Result<void> watching;
   if (options_.config_file.empty()) {
     ProxyOptions proxy = options_.proxy;
     proxy.mode = options_.mode;
     config = proxy_config(proxy, sources);
   } else {
+    if (!watch_) watching = open_watch();
     config = load_config(options_.config_file, sources, options_.mode);
+    if (watch_) watch_->follow(config.files);
   }
   warnings_ = config.warnings;
   if (!config.settings) return fail(joined(config.errors));
+  if (config.settings->watch_files && !watching) {
+    return fail(fmt::format("reload.watch: {}", watching.error().message));
+  }
   if (!options_.listen.empty()) config.settings->server.address = options_.listen;
   if (!options_.admin_listen.empty()) config.settings->admin.address = options_.admin_listen;
   return config.settings;
+}
+
+// Before the file is read, whether or not it asks for it: a change in between must not be missed.
+Result<void> Runtime::open_watch() {
+  TRY_ASSIGN(watch_, FileWatch::open());
+  watch_->follow({options_.config_file});
+  return {};
 }
 
 Result<void> Runtime::put_config_budgets(const flow::Settings& settings) {
@@ -198,6 +211,7 @@ void Runtime::write_addresses() {
 
 Result<void> Runtime::start() {
   TRY_ASSIGN(settings_, load_settings());
+  if (!settings_->watch_files) watch_.reset();
   TRY(open_books());
   hub_loop_ = std::make_unique<net::Loop>();
   hub_loop_->start();
@@ -213,6 +227,16 @@ Result<void> Runtime::start() {
 }
 
 Result<void> Runtime::reload() {
+  auto taken = take_config();
+  if (!settings_->watch_files) watch_.reset();
+  return taken;
+}
+
+bool Runtime::config_changed() {
+  return watch_ && watch_->changed();
+}
+
+Result<void> Runtime::take_config() {
   TRY_ASSIGN(std::shared_ptr<flow::Settings> fresh, load_settings());
   TRY(check_reloadable(*settings_, *fresh));
   if (tls_) TRY(tls_->reload());

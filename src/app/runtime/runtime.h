@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "app/runtime/file_watch.h"
 #include "app/runtime/start.h"
 #include "console/admin_plane.h"
 #include "flow/data_plane.h"
@@ -29,6 +30,9 @@ class Runtime {
   Result<void> start();
   // Reads config and certificates again. On failure nothing has changed.
   Result<void> reload();
+  // With `reload.watch`: true once for each change of a file that the config is made from. Call it
+  // about once a second.
+  bool config_changed();
   // Charges what is overdue, returns what has expired. Call about once a second.
   void tick();
   // Lets calls under way end, then closes everything. Idempotent.
@@ -43,6 +47,8 @@ class Runtime {
   struct DataLoop;
 
   Result<std::shared_ptr<flow::Settings>> load_settings();
+  Result<void> open_watch();
+  Result<void> take_config();
   Result<void> open_books();
   Result<void> open_agents();
   Result<void> open_admin();
@@ -55,6 +61,7 @@ class Runtime {
 
   StartOptions options_;
   std::vector<std::string> warnings_;
+  std::unique_ptr<FileWatch> watch_;  // null: a change is not looked for
   SystemClock clock_;
   std::shared_ptr<const flow::Settings> settings_;
   std::unique_ptr<store::Bank> bank_;

@@ -62,15 +62,15 @@ int run_gateway(const StartOptions& options) {
   while (true) {
     constexpr timespec second{1, 0};
     const int signal = sigtimedwait(&signals, nullptr, &second);
-    if (signal == SIGHUP) {
+    const bool changed = runtime.config_changed();
+    if (signal == SIGHUP || changed) {
       if (auto reloaded = runtime.reload(); !reloaded) {
         spdlog::error("the new config was not taken:\n{}", reloaded.error().message);
       } else {
         spdlog::info("the config was read again");
       }
-    } else if (signal > 0) {
-      break;
     }
+    if (signal > 0 && signal != SIGHUP) break;
     runtime.tick();
   }
   spdlog::info("draining");

@@ -16,7 +16,7 @@ struct StartOptions {
 };
 
 // Runs the gateway until SIGTERM or SIGINT; returns the process exit code. SIGHUP reads the config
-// again; one with mistakes changes nothing.
+// again, and so does a change of its files under `reload.watch`; one with mistakes changes nothing.
 int run_gateway(const StartOptions& options);
 
 // The same gateway as a stdio MCP server (`satgate mcp`): one JSON-RPC message a line on stdin and
