@@ -85,7 +85,8 @@ net::Task<Outcome> ChatCall::forward(const Passing& passing) {
   const net::CancelWhenGone guard(http_, *upstream_call_);
   std::string target;
   upstream_target(target, upstream, route_, call_);
-  write_upstream_head(*upstream_call_, http_.request(), upstream, target, {.plain_text = true});
+  write_upstream_head(*upstream_call_, http_.request(), upstream, target, settings_.api_keys,
+                      {.plain_text = true});
   auto sent = co_await upstream_call_->send(forwarded_);
   if (!sent) co_return failed(std::move(sent.error()));
   auto head = co_await upstream_call_->read_head();

@@ -9,22 +9,21 @@
 namespace satgate::flow {
 namespace {
 
-constexpr std::array<std::string_view, 4> kCredentialFields = {
-    "authorization", "x-api-key", "macaroon", "grpc-metadata-macaroon"};
+constexpr std::array<std::string_view, 5> kCredentialFields = {
+    "authorization", "x-api-key", "api-key", "macaroon", "grpc-metadata-macaroon"};
 
-// Whether text could be one of our tokens: the prefix, or the first byte of a macaroon V2 (0x02) in
-// base64. Anything else is somebody else's credential.
-bool looks_like_token(std::string_view text) {
-  return text.starts_with("sg_") || text.starts_with("Ag") || text.starts_with("AQ");
+bool is_key_field(std::string_view name) {
+  return equals_ignore_case(name, "x-api-key") || equals_ignore_case(name, "api-key");
 }
 
-// A token by itself, or as a part of something: "user:sg_...", "token=sg_...".
-bool holds_token(std::string_view text) {
-  if (looks_like_token(text)) return true;
+// One of ours by itself, or as a part of something: "user:sg_...", "token=sg_...".
+bool holds_ours(std::string_view text, const ApiKeys& ours) {
+  if (looks_like_token(text) || ours.find(text) != nullptr) return true;
   constexpr std::string_view separators = " \t:,;=\"";
-  size_t at = 0;
-  while ((at = text.find("sg_", at + 1)) != text.npos) {
-    if (separators.contains(text[at - 1])) return true;
+  while (!text.empty()) {
+    const std::string_view part = text.substr(0, text.find_first_of(separators));
+    if (part.starts_with("sg_") || ours.find(part) != nullptr) return true;
+    text.remove_prefix(std::min(part.size() + 1, text.size()));
   }
   return false;
 }
@@ -45,6 +44,10 @@ Credential read_authorization(std::string_view value) {
 
 }  // namespace
 
+bool looks_like_token(std::string_view text) {
+  return text.starts_with("sg_") || text.starts_with("Ag") || text.starts_with("AQ");
+}
+
 Credential find_credential(const wire::Fields& fields) {
   Credential found;
   for (const wire::Field& field : fields) {
@@ -53,7 +56,7 @@ Credential find_credential(const wire::Fields& fields) {
       if (found.kind != Credential::Kind::none) return {Credential::Kind::ambiguous, {}};
       if (name == "authorization") {
         found = read_authorization(field.value);
-      } else if (name == "x-api-key" && !looks_like_token(field.value)) {
+      } else if (is_key_field(name) && !looks_like_token(field.value)) {
         found = {Credential::Kind::foreign, field.value};
       } else {
         found = {Credential::Kind::token, field.value};
@@ -69,16 +72,16 @@ bool is_credential_field(std::string_view name) {
   });
 }
 
-bool is_foreign_credential(const wire::Field& field) {
-  if (equals_ignore_case(field.name, "x-api-key")) return !holds_token(field.value);
+bool is_foreign_credential(const wire::Field& field, const ApiKeys& ours) {
+  if (is_key_field(field.name)) return !holds_ours(field.value, ours);
   if (!equals_ignore_case(field.name, "authorization")) return false;
   const auto [scheme, rest] = split_scheme(field.value);
   if (equals_ignore_case(scheme, "l402") || equals_ignore_case(scheme, "lsat")) return false;
   if (equals_ignore_case(scheme, "basic")) {
     const auto pair = base64_decode(rest);
-    if (pair && holds_token(*pair)) return false;
+    if (pair && holds_ours(*pair, ours)) return false;
   }
-  return !holds_token(rest) && !holds_token(scheme);
+  return !holds_ours(rest, ours) && !holds_ours(scheme, ours);
 }
 
 bool is_gateway_field(std::string_view name) {

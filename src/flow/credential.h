@@ -4,21 +4,26 @@
 #include <string>
 #include <string_view>
 
+#include "flow/api_keys.h"
 #include "flow/conversation.h"
 #include "wire/head.h"
 
 namespace satgate::flow {
 
-// `Authorization: Bearer sg_...` (or a bare macaroon), `x-api-key`, and `Macaroon` or
-// `Grpc-Metadata-Macaroon` in hex. More than one credential field, or one twice: ambiguous, even if
-// both say the same, because an upstream could read the other one.
-// Views point into the head.
+// `Authorization: Bearer sg_...` (or a bare macaroon), `x-api-key`, `api-key`, and `Macaroon` or
+// `Grpc-Metadata-Macaroon` in hex. A foreign one may still be an API key of the config. More than
+// one credential field, or one twice: ambiguous, even if both say the same, because an upstream
+// could read the other one. Views point into the head.
 Credential find_credential(const wire::Fields& fields);
+
+// Whether text could be one of our tokens: the prefix, or the first byte of a macaroon V2 (0x02) in
+// base64. Anything else is an API key, or somebody else's credential.
+bool looks_like_token(std::string_view text);
 
 bool is_credential_field(std::string_view name);
 // Whether nothing in this credential field could be one of ours, whatever its scheme: only such a
 // field may pass on to an upstream with `credential: passthrough`.
-bool is_foreign_credential(const wire::Field& field);
+bool is_foreign_credential(const wire::Field& field, const ApiKeys& ours);
 
 // What only the gateway may say.
 bool is_gateway_field(std::string_view name);

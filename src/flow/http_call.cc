@@ -41,7 +41,8 @@ net::Task<Outcome> HttpCall::forward(const Passing& passing) {
   upstream_call_.emplace(worker_.pool, upstream.identity, client_options(settings_));
   const net::CancelWhenGone guard(http_, *upstream_call_);
   upstream_target(worker_.target, upstream, route_, call_);
-  write_upstream_head(*upstream_call_, http_.request(), upstream, worker_.target, {});
+  write_upstream_head(*upstream_call_, http_.request(), upstream, worker_.target,
+                      settings_.api_keys, {});
   auto sent = co_await send_request(http_, *upstream_call_, read_ahead_);
   if (!sent) co_return broken(std::move(sent.error()));
   auto head = co_await upstream_call_->read_head();

@@ -40,12 +40,7 @@ void Passage::deny_unavailable(const std::string& reason) {
 }
 
 void Passage::identify() {
-  Credential credential = conversation_.credential();
-  if (credential.kind == Credential::Kind::none) {
-    if (const std::string& text = worker_.credential_of(settings_->anonymous); !text.empty()) {
-      credential = {Credential::Kind::token, text};
-    }
-  }
+  const Credential credential = worker_.as_token(conversation_.credential(), *settings_);
   switch (credential.kind) {
     case Credential::Kind::token:
       break;

@@ -22,14 +22,14 @@ void upstream_target(std::string& target, const Upstream& upstream, const Route&
 
 void write_upstream_head(net::ClientExchange& upstream_call, const wire::RequestHead& from,
                          const Upstream& upstream, const std::string& target,
-                         const RelayOptions& options) {
+                         const ApiKeys& api_keys, const RelayOptions& options) {
   wire::HeadWriter& head = upstream_call.request(from.method, target);
   const wire::ForwardFilter filter(from.fields, wire::Direction::request);
   for (const wire::Field& field : from.fields) {
     if (!filter.forwards(field.name)) continue;
     if (is_gateway_field(field.name)) continue;
     if (is_credential_field(field.name)) {
-      if (!upstream.passthrough || !is_foreign_credential(field)) continue;
+      if (!upstream.passthrough || !is_foreign_credential(field, api_keys)) continue;
     }
     if (options.plain_text && equals_ignore_case(field.name, "accept-encoding")) continue;
     head.field(field.name, field.value);

@@ -26,7 +26,7 @@ struct RelayOptions {
 // the upstream's own credential and fields.
 void write_upstream_head(net::ClientExchange& upstream_call, const wire::RequestHead& from,
                          const Upstream& upstream, const std::string& target,
-                         const RelayOptions& options);
+                         const ApiKeys& api_keys, const RelayOptions& options);
 
 // Begins the response to the client from the upstream's.
 wire::HeadWriter& write_client_head(net::ServerExchange& http, const wire::ResponseHead& from);

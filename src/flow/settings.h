@@ -14,6 +14,7 @@
 #include "contract/mode.h"
 #include "contract/records.h"
 #include "dialect/mcp/reply.h"
+#include "flow/api_keys.h"
 #include "flow/loop_guard.h"
 #include "flow/mcp/hub.h"
 #include "net/upstream.h"
@@ -57,6 +58,7 @@ struct Settings {
   Listener server;
   Listener admin{.address = "127.0.0.1:9090", .tls_certificate = {}, .tls_key = {}};
   std::string anonymous;               // token name that requests without a credential act under
+  ApiKeys api_keys;                    // plain keys that act under a token, by their hashes
   std::vector<std::string> audiences;  // what this gateway answers to; empty: anything
   bool watch_files = false;            // reload.watch: a change of the config's files is taken
   size_t threads = 0;                  // event loops; 0: one a core

@@ -30,22 +30,32 @@ const std::shared_ptr<const Settings>& Worker::settings() {
   return settings_;
 }
 
+// The text of the token of this name, made anew from its record, which holds no secret. Empty:
+// there is no such token.
 const std::string& Worker::credential_of(const std::string& token_name) {
   static const std::string none;
-  if (token_name.empty()) return none;
+  const auto record = gateway.bank.directory().token_by_name(token_name);
+  if (!record) return none;
   refresh();
   Named& named = named_[token_name];
-  auto record = gateway.bank.directory().token_by_name(token_name);
-  if (record != named.record) {
-    named.record = std::move(record);
+  if (named.id != record->id || named.text.empty()) {
+    named.id = record->id;
     named.text.clear();
-    if (named.record) {
-      auto text =
-          token::mint(*keyring_, named.record->id, named.record->caveats, settings_->currency);
-      if (text) named.text = std::move(*text);
-    }
+    auto text = token::mint(*keyring_, record->id, record->caveats, settings_->currency);
+    if (text) named.text = std::move(*text);
   }
   return named.text;
+}
+
+Credential Worker::as_token(const Credential& credential, const Settings& settings) {
+  if (credential.kind == Credential::Kind::none) {
+    if (settings.anonymous.empty()) return credential;
+    const std::string& text = credential_of(settings.anonymous);
+    return text.empty() ? credential : Credential{Credential::Kind::token, text};
+  }
+  if (credential.kind != Credential::Kind::foreign) return credential;
+  const std::string* name = settings.api_keys.find(credential.text);
+  return name == nullptr ? credential : Credential{Credential::Kind::token, credential_of(*name)};
 }
 
 }  // namespace satgate::flow

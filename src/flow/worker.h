@@ -9,6 +9,7 @@
 
 #include "dialect/mcp/raw_json.h"
 #include "dialect/openai/chat.h"
+#include "flow/conversation.h"
 #include "flow/gateway.h"
 #include "flow/recorder.h"
 #include "net/http_client.h"
@@ -33,19 +34,20 @@ class Worker {
   // The settings now in force; hold the pointer for as long as views into them are used.
   const std::shared_ptr<const Settings>& settings();
 
-  // The text of the token of this name, for requests that the config lets act under it; empty:
-  // there is none. It is made anew from its record, which holds no secret. Good until the next
-  // call.
-  const std::string& credential_of(const std::string& token_name);
+  // The token that a request without one may act under by the config: without any credential
+  // `server.anonymous`, with a plain API key the key's own. What the config does not know stays as
+  // it is. The text is good until the next call of this.
+  Credential as_token(const Credential& credential, const Settings& settings);
 
  private:
   void refresh();
+  const std::string& credential_of(const std::string& token_name);
 
   uint64_t generation_ = 0;
   std::shared_ptr<const Settings> settings_;
   std::shared_ptr<const token::Keyring> keyring_;
   struct Named {
-    std::shared_ptr<const TokenRecord> record;
+    TokenId id;
     std::string text;
   };
   std::unordered_map<std::string, Named> named_;  // by token name; as many as configs have named

@@ -351,4 +351,15 @@ std::vector<SeenPoint> SqliteDirectory::points_of(const TokenId& token) const {
   return points;
 }
 
+Result<std::vector<std::string>> read_token_names(const std::filesystem::path& path) {
+  TRY_ASSIGN(sqlite::Database database, sqlite::Database::open_read_only(path));
+  TRY_ASSIGN(Statement rows, database.prepare("SELECT name FROM tokens"));
+  std::vector<std::string> names;
+  while (true) {
+    TRY_ASSIGN(const bool row, rows.step());
+    if (!row) return names;
+    names.emplace_back(rows.text(0));
+  }
+}
+
 }  // namespace satgate::store

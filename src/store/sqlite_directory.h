@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <deque>
+#include <filesystem>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -88,5 +89,8 @@ class SqliteDirectory final : public Directory {
   std::unordered_set<AccountId, ledger::SeededHash> known_points_;
   std::deque<SeenPoint> noted_;  // not in SQLite yet
 };
+
+// Through a connection of its own, also while a gateway runs.
+Result<std::vector<std::string>> read_token_names(const std::filesystem::path& database);
 
 }  // namespace satgate::store

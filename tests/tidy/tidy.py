@@ -215,7 +215,8 @@ def check_refusals(root, files):
 
 # How app/config asks for a key, and the lists of keys it walks.
 KEY_ASKED = re.compile(
-    r'(?:\.|->)(?:text|secret|boolean|whole|seconds|amount|list|strings|maps?|node)\("(\w+)"'
+    r'(?:\.|->)(?:text|secret|token_name|boolean|whole|seconds|amount|'
+    r'list|strings|maps?|node)\("(\w+)"'
     r'|\bread_\w+\(\w+, "(\w+)"')
 KEY_LIST = re.compile(r'\{("\w+"(?:,\s*"\w+")+)\}')
 

@@ -1,9 +1,13 @@
 // config check.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "app/commands/command.h"
 #include "app/commands/flags.h"
+#include "app/commands/record.h"
 #include "app/config/config.h"
+#include "store/sqlite_directory.h"
 
 namespace satgate::app {
 namespace {
@@ -38,9 +42,23 @@ void print_result(const Context& context, const CheckFlags& flags, const std::st
   if (print) fmt::print("\n{}", print_settings(*result.settings));
 }
 
+// With the names of the tokens, where a gateway has run on the data directory.
+Result<Sources> sources_of(const Context& context) {
+  Sources sources = process_sources();
+  TRY_ASSIGN(const std::filesystem::path data_dir, context.data_dir());
+  const std::filesystem::path database = database_path(data_dir);
+  if (!std::filesystem::exists(database)) return sources;
+  TRY_ASSIGN(std::vector<std::string> names, store::read_token_names(database));
+  sources.has_token = [known = std::move(names)](std::string_view name) {
+    return std::ranges::find(known, name) != known.end();
+  };
+  return sources;
+}
+
 Outcome run_check(const Context& context, const CheckFlags& flags) {
   const std::string file = flags.file.empty() ? "./satgate.yaml" : flags.file;
-  const ConfigResult result = load_config(file, process_sources());
+  TRY_ASSIGN(const Sources sources, sources_of(context));
+  const ConfigResult result = load_config(file, sources);
   print_result(context, flags, file, result);
   if (result.errors.empty()) return {};
   const size_t count = result.errors.size();

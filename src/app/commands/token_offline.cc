@@ -1,9 +1,13 @@
-// token attenuate and inspect: they need the token alone; no gateway, no data directory.
+// token attenuate, inspect and key-hash: they need the token alone; no gateway, no data directory.
 #include <fmt/format.h>
+
+#include <iostream>
 
 #include "app/commands/command.h"
 #include "app/commands/flags.h"
 #include "app/commands/table.h"
+#include "base/text.h"
+#include "flow/api_keys.h"
 #include "token/mint.h"
 
 namespace satgate::app {
@@ -122,6 +126,21 @@ Outcome run_attenuate(const Context& context, const AttenuateFlags& flags) {
   return {};
 }
 
+// The key comes on stdin: an argument would stay in the shell's history and the list of processes.
+Outcome run_key_hash(const Context& context, const NoFlags&) {
+  std::string key;
+  std::getline(std::cin, key);
+  if (key.ends_with('\r')) key.pop_back();
+  if (const auto good = flow::ApiKeys::check(key); !good) return failed(good.error().message);
+  const std::string hash = "sha256:" + to_hex(as_bytes_view(flow::ApiKeys::hash(key)));
+  if (context.json) {
+    print_json({{"hash", hash}});
+  } else {
+    fmt::print("{}\n", hash);
+  }
+  return {};
+}
+
 }  // namespace
 
 void add_offline_token_commands(CLI::App& token_group, Context& context) {
@@ -134,6 +153,10 @@ void add_offline_token_commands(CLI::App& token_group, Context& context) {
                "satgate token attenuate @agent.token --budget-max 10 --endpoints '/read/*' \\\n"
                "    --expires 1h --holder sub-agent"},
               declare_attenuate, run_attenuate);
+  add_command(token_group, context,
+              {"key-hash", "Hash an API key from stdin, for server.apiKeys of the config",
+               "openssl rand -hex 24 | tee agent.key | satgate token key-hash"},
+              no_flags, run_key_hash);
 }
 
 }  // namespace satgate::app

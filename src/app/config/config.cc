@@ -180,6 +180,8 @@ std::string print_settings(const flow::Settings& s) {
   fmt::format_to(to, "admin       {}\n", s.admin.address);
   fmt::format_to(to, "mode        {}\n", to_string(s.mode));
   fmt::format_to(to, "durability  {}\n", s.strict_durability ? "strict" : "normal");
+  for (const auto& [hash, token] : s.api_keys)
+    fmt::format_to(to, "api key     acts for {}\n", token);
   for (const flow::Upstream& u : s.upstreams) {
     fmt::format_to(to, "upstream    {}  {}://{}:{}{}  credential {}\n", u.name,
                    u.identity.tls ? "https" : "http", u.identity.host, u.identity.port, u.base_path,

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <map>
 
+#include "base/text.h"
+
 namespace satgate::app {
 namespace {
 
@@ -16,6 +18,7 @@ Sources test_sources() {
   };
   sources.read_file = [](const std::string& path) -> Result<std::string> {
     if (path == "/secret") return std::string("from-file\n");
+    if (path == "/api-key") return std::string("an-api-key-that-is-long-enough\n");
     if (path == "satgate.yaml") {
       return std::string(
           "server: {tls: {certificate: a.pem, key: b.pem}}\n"
@@ -27,6 +30,7 @@ Sources test_sources() {
     }
     return fail("cannot read the file '" + path + "'");
   };
+  sources.has_token = [](std::string_view name) { return name != "nobody"; };
   return sources;
 }
 
@@ -86,6 +90,19 @@ INSTANTIATE_TEST_SUITE_P(
         Mistake{"routes: [{upstream: nobody}]", "routes[0].match: is missing"},
         Mistake{"budgets: {a: {daily: 1, parent: b}}", "its parent 'b' is not under `budgets`"},
         Mistake{"budgets: {a: {daily: 1, parent: b}, b: {daily: 1, parent: a}}", "form a circle"},
+        Mistake{"server: {apiKeys: [{token: a}]}", "server.apiKeys[0].key: is missing"},
+        Mistake{"server: {apiKeys: [{key: 'sha256:abc', token: a}]}", "64 hex digits"},
+        Mistake{"server:\n  apiKeys:\n    - {key: plain-text-key-in-the-config, token: a}",
+                "line 3: server.apiKeys[0].key: must not stand here in plain text"},
+        Mistake{"server: {apiKeys: [{key: '${OPENAI_API_KEY}', token: a}]}",
+                "an API key has 24 to 512 characters, this one has 7"},
+        Mistake{"server: {apiKeys: [{key: 'file:/api-key'}]}", "server.apiKeys[0].token: names"},
+        Mistake{"server: {apiKeys: [{key: 'file:/api-key', token: nobody}]}",
+                "apiKeys[0].token: there is no token 'nobody' in the data directory; create it"},
+        Mistake{"server: {anonymous: nobody}", "server.anonymous: there is no token 'nobody'"},
+        Mistake{"server: {apiKeys: [{key: 'file:/api-key', token: a}, {key: 'file:/api-key', "
+                "token: a}]}",
+                "server.apiKeys[1].key: this key is written twice"},
         Mistake{"server: {threads: 0}", "must be a whole number from 1 to 256"},
         Mistake{"server: {threads: 010x}", "must be a whole number"},
         Mistake{"server: {tls: {certificate: a.pem}}", "TLS needs both"},
@@ -96,6 +113,24 @@ INSTANTIATE_TEST_SUITE_P(
         Mistake{"endpoints: {/x: {}}", "write `cost: 0` for a free endpoint"},
         Mistake{"tools: [1, 2]", "must be a mapping"}, Mistake{"a: [", "line 1"},
         Mistake{"just text", "must be a mapping"}));
+
+TEST(Config, ApiKeysAreKeptAsHashesAndNeverPrinted) {
+  const std::string hash = to_hex(as_bytes_view(flow::ApiKeys::hash("another-key-of-some-agent")));
+  const ConfigResult result = parse(
+      "server: {apiKeys: [{key: 'file:/api-key', token: agent},\n"
+      "                   {key: 'sha256:" +
+      hash + "', token: other}]}\n");
+  ASSERT_NE(result.settings, nullptr) << all(result.errors);
+  const flow::ApiKeys& keys = result.settings->api_keys;
+  ASSERT_NE(keys.find("an-api-key-that-is-long-enough"), nullptr);
+  EXPECT_EQ(*keys.find("an-api-key-that-is-long-enough"), "agent");
+  ASSERT_NE(keys.find("another-key-of-some-agent"), nullptr);
+  EXPECT_EQ(*keys.find("another-key-of-some-agent"), "other");
+  const std::string printed = print_settings(*result.settings);
+  EXPECT_NE(printed.find("acts for agent"), std::string::npos);
+  EXPECT_EQ(printed.find("an-api-key"), std::string::npos);
+  EXPECT_EQ(printed.find(hash), std::string::npos);
+}
 
 TEST(Config, ReportsEveryMistakeOfAFileAtOnce) {
   const ConfigResult result = parse("mode: maybe\nstore: postgres\nnonsense: 1\n");

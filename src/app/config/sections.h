@@ -13,10 +13,11 @@ struct Draft {
   tariff::Policy policy;
 };
 
-void read_server(YamlMap& root, Draft& draft);     // server, admin, store, mode, labels, audit,
-                                                   // limits, denials, mcp
-void read_currency(YamlMap& root, Draft& draft);   // currency: before any amount
-void read_upstreams(YamlMap& root, Draft& draft);  // upstreams
+void read_server(YamlMap& root, Draft& draft);  // server, admin, store, mode, labels, audit,
+                                                // limits, denials, mcp
+void read_api_keys(YamlMap& server, flow::Settings& settings);  // server.apiKeys
+void read_currency(YamlMap& root, Draft& draft);                // currency: before any amount
+void read_upstreams(YamlMap& root, Draft& draft);               // upstreams
 void read_mcp_servers(YamlMap& root, Draft& draft);
 void read_routes(YamlMap& root, Draft& draft);    // routes; after upstreams and mode
 void read_prices(YamlMap& root, Draft& draft);    // tools, endpoints, models

@@ -21,7 +21,8 @@ void read_listeners(YamlMap& root, flow::Settings& settings) {
   if (std::optional<YamlMap> server = root.map("server")) {
     if (auto address = server->text("listen")) settings.server.address = *address;
     read_tls(*server, settings.server);
-    settings.anonymous = server->text("anonymous").value_or("");
+    settings.anonymous = server->token_name("anonymous").value_or("");
+    read_api_keys(*server, settings);
     settings.audiences = server->list("audience");
     if (auto threads = server->whole("threads", 1, 256)) {
       settings.threads = static_cast<size_t>(*threads);

@@ -135,6 +135,16 @@ std::optional<std::string> YamlMap::secret(std::string_view key) {
   return std::move(*content);
 }
 
+std::optional<std::string> YamlMap::token_name(std::string_view key) {
+  std::optional<std::string> name = scalar(key);
+  if (name && sources_.has_token && !sources_.has_token(*name)) {
+    complain(key, fmt::format("there is no token '{0}' in the data directory; create it with "
+                              "'satgate token create --name {0}'",
+                              *name));
+  }
+  return name;
+}
+
 std::optional<bool> YamlMap::boolean(std::string_view key) {
   const std::optional<std::string> value = scalar(key);
   if (!value) return std::nullopt;

@@ -38,10 +38,14 @@ using Environment = std::function<std::optional<std::string>(std::string_view)>;
 // Reads the file of a `file:` value; the error is a sentence.
 using FileReader = std::function<Result<std::string>(const std::string&)>;
 
+// Whether a token of this name was minted.
+using TokenLookup = std::function<bool(std::string_view)>;
+
 struct Sources {
   Environment environment;
   FileReader read_file;
   std::filesystem::path folder = {};  // of the config file: where its own folders are looked for
+  TokenLookup has_token = {};  // null: nobody can say
 };
 
 // One mapping. Ask for every key that may be there, then call finish(): what is left over is an
@@ -56,8 +60,9 @@ class YamlMap {
   const YAML::Node& yaml() const { return node_; }
   const Sources& sources() const { return sources_; }
 
-  std::optional<std::string> text(std::string_view key);    // with ${VAR} replaced
-  std::optional<std::string> secret(std::string_view key);  // and `file:PATH` read
+  std::optional<std::string> text(std::string_view key);        // with ${VAR} replaced
+  std::optional<std::string> secret(std::string_view key);      // and `file:PATH` read
+  std::optional<std::string> token_name(std::string_view key);  // of one that is there
   std::optional<bool> boolean(std::string_view key);
   std::optional<int64_t> whole(std::string_view key, int64_t min, int64_t max);
   std::optional<int64_t> seconds(std::string_view key);  // "30s", "2m", or whole seconds

@@ -107,6 +107,20 @@ Result<void> Runtime::put_config_budgets(const flow::Settings& settings) {
   return {};
 }
 
+// No error: the tokens of a first start can only be made once it runs.
+void Runtime::warn_of_missing_tokens() {
+  const auto look = [this](std::string_view key, const std::string& name) {
+    if (name.empty() || bank_->directory().token_by_name(name)) return;
+    warnings_.push_back(fmt::format(
+        "{0}: there is no token '{1}'; until 'satgate token create --name {1}' has made it, who "
+        "would act under it is refused",
+        key, name));
+  };
+  look("server.anonymous", settings_->anonymous);
+  for (const auto& [hash, token] : settings_->api_keys)
+    look("server.apiKeys", token);
+}
+
 Result<void> Runtime::record_config(std::string_view what) {
   AuditEvent event;
   event.time = clock_.now();
@@ -220,6 +234,7 @@ Result<void> Runtime::start() {
   TRY(open_agents());
   // Before anybody can be told that we are ready: commands look these up.
   write_addresses();
+  warn_of_missing_tokens();
   for (const auto& data : data_loops_)
     data->loop.start();
   serving_ = true;
@@ -253,6 +268,7 @@ Result<void> Runtime::take_config() {
   if (!same_servers) hub = start_hub(*fresh, hub.get());
   settings_ = fresh;
   gateway_->set_config({settings_, std::move(hub)});
+  warn_of_missing_tokens();
   return record_config("reloaded");
 }
 

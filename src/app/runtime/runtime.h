@@ -54,6 +54,7 @@ class Runtime {
   Result<void> open_admin();
   Result<void> put_config_budgets(const flow::Settings& settings);
   Result<void> record_config(std::string_view what);
+  void warn_of_missing_tokens();
   std::shared_ptr<flow::mcp::Hub> start_hub(const flow::Settings& settings,
                                             const flow::mcp::Hub* before);
   void stop_hubs();

@@ -29,9 +29,13 @@ void set_up_log() {
   spdlog::set_default_logger(std::move(logger));
 }
 
-void say_what_was_found(const Runtime& runtime) {
+void say_warnings(const Runtime& runtime) {
   for (const std::string& warning : runtime.warnings())
     spdlog::warn("config: {}", warning);
+}
+
+void say_what_was_found(const Runtime& runtime) {
+  say_warnings(runtime);
   const store::RecoveryReport& found = runtime.recovery();
   if (found.holds_charged > 0) {
     spdlog::warn("{} calls were cut by a crash; each was charged in full", found.holds_charged);
@@ -67,6 +71,7 @@ int run_gateway(const StartOptions& options) {
       if (auto reloaded = runtime.reload(); !reloaded) {
         spdlog::error("the new config was not taken:\n{}", reloaded.error().message);
       } else {
+        say_warnings(runtime);
         spdlog::info("the config was read again");
       }
     }

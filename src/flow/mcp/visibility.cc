@@ -25,10 +25,9 @@ std::vector<dm::ListedTool> visible_tools(Worker& worker, const Settings& settin
                                           const Credential& credential, const Call& base) {
   std::optional<VerifiedToken> token;
   std::shared_ptr<const TokenRecord> record;
-  std::string_view text = credential.text;
-  if (credential.kind == Credential::Kind::none) text = worker.credential_of(settings.anonymous);
-  if (credential.kind != Credential::Kind::foreign && !text.empty()) {
-    if (auto verified = worker.verifier.verify(text)) {
+  const Credential acting = worker.as_token(credential, settings);
+  if (acting.kind == Credential::Kind::token) {
+    if (auto verified = worker.verifier.verify(acting.text)) {
       record = worker.gateway.bank.directory().token(verified->token());
       token.emplace(std::move(*verified));
     }
