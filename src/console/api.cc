@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <array>
 #include <charconv>
 
 namespace satgate::console {
@@ -31,14 +32,26 @@ Json money_json(Money amount) {
   return value;
 }
 
+namespace {
+
+constexpr std::array<std::pair<Window, const char*>, 4> kLimitNames = {
+    {{Window::hour, "hourly"},
+     {Window::day, "daily"},
+     {Window::month, "monthly"},
+     {Window::lifetime, "total"}}};
+constexpr std::string_view kNoLimit = "none";
+
+}  // namespace
+
 Json limits_json(const SpendLimits& limits) {
+  return change_json({limits, {}});
+}
+
+Json change_json(const LimitChange& change) {
   Json out = Json::object();
-  constexpr std::array<std::pair<Window, const char*>, 4> names = {{{Window::hour, "hourly"},
-                                                                    {Window::day, "daily"},
-                                                                    {Window::month, "monthly"},
-                                                                    {Window::lifetime, "total"}}};
-  for (const auto& [window, name] : names) {
-    if (limits.limits(window)) out[name] = money_json(limits[window]);
+  for (const auto& [window, name] : kLimitNames) {
+    if (change.lifted[static_cast<size_t>(window)]) out[name] = kNoLimit;
+    if (change.limits.limits(window)) out[name] = money_json(change.limits[window]);
   }
   return out;
 }
@@ -145,11 +158,24 @@ std::vector<std::pair<std::string, std::string>> Fields::strings(std::string_vie
 
 SpendLimits Fields::limits() {
   SpendLimits limits;
-  if (const auto amount = this->amount("hourly_limit")) limits[Window::hour] = *amount;
-  if (const auto amount = this->amount("daily_limit")) limits[Window::day] = *amount;
-  if (const auto amount = this->amount("monthly_limit")) limits[Window::month] = *amount;
-  if (const auto amount = this->amount("total_limit")) limits[Window::lifetime] = *amount;
+  for (const auto& [window, name] : kLimitNames) {
+    if (const auto given = amount(fmt::format("{}_limit", name))) limits[window] = *given;
+  }
   return limits;
+}
+
+LimitChange Fields::limit_change() {
+  LimitChange change;
+  for (const auto& [window, name] : kLimitNames) {
+    const std::string member = fmt::format("{}_limit", name);
+    const Json* value = find(member);
+    if (value != nullptr && *value == kNoLimit) {
+      change.lifted[static_cast<size_t>(window)] = true;
+    } else if (const auto given = amount(member)) {
+      change.limits[window] = *given;
+    }
+  }
+  return change;
 }
 
 std::expected<void, ApiError> Fields::finish() {

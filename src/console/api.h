@@ -12,7 +12,7 @@
 
 #include "base/money.h"
 #include "base/result.h"
-#include "contract/spend_limits.h"
+#include "contract/records.h"
 
 namespace satgate::console {
 
@@ -33,6 +33,7 @@ std::unexpected<ApiError> unavailable(std::string message);
 
 Json money_json(Money amount);                // credits as a number: 4.5
 Json limits_json(const SpendLimits& limits);  // {"hourly":..,"daily":..,"monthly":..,"total":..}
+Json change_json(const LimitChange& change);  // the same, "none" for a limit that is taken away
 
 // Reads the members of a request object. Ask for each member, then finish(): unknown ones are
 // errors, as are wrong types. Amounts may be numbers or strings ("50 credits").
@@ -46,7 +47,8 @@ class Fields {
   std::optional<bool> boolean(std::string_view name);
   std::vector<std::string> list(std::string_view name);  // a string is a list of one
   std::vector<std::pair<std::string, std::string>> strings(std::string_view name);
-  SpendLimits limits();  // hourly_limit, daily_limit, monthly_limit, total_limit
+  SpendLimits limits();        // hourly_limit, daily_limit, monthly_limit, total_limit
+  LimitChange limit_change();  // the same, where "none" takes a limit away
 
   std::expected<void, ApiError> finish();
 

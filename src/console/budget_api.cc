@@ -80,13 +80,12 @@ Reply BudgetApi::update(std::string_view name, const Json& body) {
         fmt::format("'{}' is declared in the config file; change it there and reload", name));
   }
   Fields fields(body, currency_);
-  const SpendLimits limits = fields.limits();
+  const LimitChange change = fields.limit_change();
   const std::optional<std::string> parent = fields.text("parent");
   TRY(fields.finish());
   BudgetRecord record = *found;
-  for (const Window w : kAllWindows) {
-    if (limits.limits(w)) record.limits[w] = limits[w];
-  }
+  record.limits = change.applied_to(record.limits);
+  if (!record.limits.any()) return bad_request("a budget keeps at least one of its limits");
   if (parent) record.parent = *parent;
   return store(record, "changed");
 }

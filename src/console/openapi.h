@@ -150,19 +150,19 @@ inline constexpr std::string_view kOpenApi = R"json({
         "properties": {
          "hourly_limit": {
           "oneOf": [{"type": "number"}, {"type": "string"}],
-          "description": "credits, or text with a unit: \"$0.05\""
+          "description": "credits, or text with a unit: \"$0.05\"; \"none\" takes it away"
          },
          "daily_limit": {
           "oneOf": [{"type": "number"}, {"type": "string"}],
-          "description": "credits, or text with a unit: \"$0.05\""
+          "description": "credits, or text with a unit: \"$0.05\"; \"none\" takes it away"
          },
          "monthly_limit": {
           "oneOf": [{"type": "number"}, {"type": "string"}],
-          "description": "credits, or text with a unit: \"$0.05\""
+          "description": "credits, or text with a unit: \"$0.05\"; \"none\" takes it away"
          },
          "total_limit": {
           "oneOf": [{"type": "number"}, {"type": "string"}],
-          "description": "credits, or text with a unit: \"$0.05\""
+          "description": "credits, or text with a unit: \"$0.05\"; \"none\" takes it away"
          },
          "expires": {"type": "string"},
          "labels": {"type": "object", "additionalProperties": {"type": "string"}},
@@ -335,19 +335,19 @@ inline constexpr std::string_view kOpenApi = R"json({
          "parent": {"type": "string"},
          "hourly_limit": {
           "oneOf": [{"type": "number"}, {"type": "string"}],
-          "description": "credits, or text with a unit: \"$0.05\""
+          "description": "credits, or text with a unit: \"$0.05\"; \"none\" takes it away"
          },
          "daily_limit": {
           "oneOf": [{"type": "number"}, {"type": "string"}],
-          "description": "credits, or text with a unit: \"$0.05\""
+          "description": "credits, or text with a unit: \"$0.05\"; \"none\" takes it away"
          },
          "monthly_limit": {
           "oneOf": [{"type": "number"}, {"type": "string"}],
-          "description": "credits, or text with a unit: \"$0.05\""
+          "description": "credits, or text with a unit: \"$0.05\"; \"none\" takes it away"
          },
          "total_limit": {
           "oneOf": [{"type": "number"}, {"type": "string"}],
-          "description": "credits, or text with a unit: \"$0.05\""
+          "description": "credits, or text with a unit: \"$0.05\"; \"none\" takes it away"
          }
         }
        }

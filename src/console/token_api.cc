@@ -104,7 +104,7 @@ Json TokenApi::describe(const TokenRecord& record, bool with_lineage) const {
   out["spent_in"] = windows;
   if (record.expires) out["expires"] = format_rfc3339(*record.expires);
   if (record.override_limits && now < record.override_limits->until) {
-    out["override"] = limits_json(record.override_limits->limits);
+    out["override"] = change_json({record.override_limits->limits, record.override_limits->lifted});
     out["override"]["until"] = format_rfc3339(record.override_limits->until);
   }
   if (!record.budget.empty()) out["budget"] = record.budget;
@@ -140,26 +140,24 @@ Reply TokenApi::update(std::string_view id_or_name, const Json& body) {
     return bad_request("a carved token's budget is fixed: revoke it and mint another");
   }
   Fields fields(body, currency());
-  const SpendLimits limits = fields.limits();
+  const LimitChange change = fields.limit_change();
   const std::optional<std::string> expires = fields.text("expires");
   const std::vector<std::pair<std::string, std::string>> labels = fields.strings("labels");
   const std::optional<Money> threshold = fields.amount("alert_threshold");
   TRY(fields.finish());
-  if (!limits.any() && labels.empty() && !threshold) {
+  if (!change.any() && labels.empty() && !threshold) {
     return bad_request("nothing to change: give a limit, a label or an alert threshold");
   }
   TokenRecord record = *found;
-  std::string detail = "limits changed: " + limits_json(limits).dump();
+  std::string detail = "limits changed: " + change_json(change).dump();
   if (expires) {
     auto until = parse_expiry(*expires, gateway_.clock.now());
     if (!until) return bad_request(until.error().message);
-    record.override_limits = LimitOverride{limits, *until};
+    record.override_limits = LimitOverride{change.limits, *until, change.lifted};
     detail = fmt::format("limits overridden until {}: {}", format_rfc3339(*until),
-                         limits_json(limits).dump());
+                         change_json(change).dump());
   } else {
-    for (const Window w : kAllWindows) {
-      if (limits.limits(w)) record.limits[w] = limits[w];
-    }
+    record.limits = change.applied_to(record.limits);
   }
   for (const auto& [name, value] : labels) {
     std::erase_if(record.labels, [&](const auto& label) { return label.first == name; });

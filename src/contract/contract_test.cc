@@ -70,6 +70,21 @@ TEST(Records, AnOverrideEndsByItself) {
   EXPECT_EQ(effective_limits(record, Time::seconds(100))[Window::day], Money::credits(10));
 }
 
+TEST(Records, AnOverrideMayLiftALimitForAWhile) {
+  TokenRecord record;
+  record.limits[Window::day] = Money::credits(10);
+  record.limits[Window::hour] = Money::credits(5);
+  LimitChange change;
+  EXPECT_FALSE(change.any());
+  change.lifted[static_cast<size_t>(Window::day)] = true;
+  EXPECT_TRUE(change.any());
+  record.override_limits = LimitOverride{change.limits, Time::seconds(100), change.lifted};
+  EXPECT_FALSE(effective_limits(record, Time::seconds(99)).limits(Window::day));
+  EXPECT_EQ(effective_limits(record, Time::seconds(99))[Window::hour], Money::credits(5));
+  EXPECT_EQ(effective_limits(record, Time::seconds(100)), record.limits);
+  EXPECT_FALSE(change.applied_to(record.limits).limits(Window::day));
+}
+
 TEST(Path, RefusesMoreThanItsBound) {
   Path path;
   for (size_t i = 0; i < limits::path_accounts_max; ++i)

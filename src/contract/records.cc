@@ -1,15 +1,25 @@
 #include "contract/records.h"
 
+#include <algorithm>
+
 namespace satgate {
 
-SpendLimits effective_limits(const TokenRecord& record, Time now) {
-  SpendLimits limits = record.limits;
-  if (record.override_limits && now < record.override_limits->until) {
-    for (const Window w : kAllWindows) {
-      if (record.override_limits->limits.limits(w)) limits[w] = record.override_limits->limits[w];
-    }
+bool LimitChange::any() const {
+  return limits.any() || std::ranges::find(lifted, true) != lifted.end();
+}
+
+SpendLimits LimitChange::applied_to(SpendLimits before) const {
+  for (const Window w : kAllWindows) {
+    if (lifted[static_cast<size_t>(w)]) before[w] = Money::max();
+    if (limits.limits(w)) before[w] = limits[w];
   }
-  return limits;
+  return before;
+}
+
+SpendLimits effective_limits(const TokenRecord& record, Time now) {
+  if (!record.override_limits || now >= record.override_limits->until) return record.limits;
+  const LimitChange change{record.override_limits->limits, record.override_limits->lifted};
+  return change.applied_to(record.limits);
 }
 
 AccountId token_account(const TokenId& token) {

@@ -2,6 +2,7 @@
 // ledger's.
 #pragma once
 
+#include <array>
 #include <optional>
 #include <string>
 #include <utility>
@@ -13,10 +14,21 @@
 
 namespace satgate {
 
-// A temporary replacement of some limits; it ends by itself at `until`.
+using Windows = std::array<bool, kWindowCount>;
+
+// Other limits for some windows. What was used stays used.
+struct LimitChange {
+  SpendLimits limits;  // Money::max() in a window: as it is, unless
+  Windows lifted{};    // the limit there is taken away
+  bool any() const;
+  SpendLimits applied_to(SpendLimits before) const;
+};
+
+// A temporary change of limits; it ends by itself at `until`.
 struct LimitOverride {
-  SpendLimits limits;  // Money::max() in a window: not overridden
+  SpendLimits limits;  // as in LimitChange
   Time until;
+  Windows lifted{};
 };
 
 // A minted token: a root, or a child carved by `mint`. The credential itself is never stored.

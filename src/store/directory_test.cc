@@ -53,6 +53,7 @@ TokenRecord full_record() {
   record.limits[Window::day] = Money::credits(25);
   record.override_limits = LimitOverride{{}, Time::seconds(150)};
   record.override_limits->limits[Window::hour] = Money::nano(7);
+  record.override_limits->lifted[static_cast<size_t>(Window::day)] = true;
   record.budget = "research";
   record.labels = {{"team", "core"}, {"project", "p\"\xff"}};
   record.alert_threshold = Money::nano(800'000'000);
@@ -73,6 +74,7 @@ TEST_F(DirectoryTest, ATokenComesBackWholeAfterARestart) {
   EXPECT_EQ(to_json(*found), to_json(record));
   EXPECT_EQ(found->id, record.id);
   EXPECT_EQ(found->override_limits->limits[Window::hour], Money::nano(7));
+  EXPECT_EQ(found->override_limits->lifted, record.override_limits->lifted);
   EXPECT_EQ(found->parent, record.parent);
   EXPECT_EQ(directory_->token_count(), 1U);
 }

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "base/ids.h"
@@ -29,6 +30,21 @@ SpendLimits limits_from(const json& in) {
   return limits;
 }
 
+json windows_json(const Windows& windows) {
+  json out = json::array();
+  for (const Window w : kAllWindows) {
+    if (windows[static_cast<size_t>(w)]) out.push_back(to_string(w));
+  }
+  return out;
+}
+
+Windows windows_from(const json& in) {
+  Windows windows{};
+  for (const Window w : kAllWindows)
+    windows[static_cast<size_t>(w)] = std::ranges::find(in, to_string(w)) != in.end();
+  return windows;
+}
+
 template <class Id>
 Id id_from(const json& in) {
   const auto id = parse_id<Id>(in.get<std::string>());
@@ -52,7 +68,8 @@ TokenRecord read_token(const json& in) {
   record.limits = limits_from(in.at("limits"));
   if (const auto it = in.find("override"); it != in.end()) {
     record.override_limits =
-        LimitOverride{limits_from(it->at("limits")), Time{it->at("until").get<int64_t>()}};
+        LimitOverride{limits_from(it->at("limits")), Time{it->at("until").get<int64_t>()},
+                      windows_from(it->value("lifted", json::array()))};
   }
   record.budget = in.at("budget");
   record.labels = in.at("labels").get<std::vector<std::pair<std::string, std::string>>>();
@@ -109,7 +126,8 @@ std::string to_json(const TokenRecord& record) {
   if (record.expires) out["expires"] = record.expires->unix_ns;
   if (record.override_limits) {
     out["override"] = {{"limits", limits_json(record.override_limits->limits)},
-                       {"until", record.override_limits->until.unix_ns}};
+                       {"until", record.override_limits->until.unix_ns},
+                       {"lifted", windows_json(record.override_limits->lifted)}};
   }
   if (record.alert_threshold) out["alert_threshold"] = record.alert_threshold->nano();
   if (record.parent) out["parent"] = to_string(*record.parent);

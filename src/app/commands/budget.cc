@@ -19,10 +19,20 @@ void declare_name(CLI::App& command, BudgetFlags& flags) {
   add_text(command, "name,--name", flags.name, "name of the budget")->required();
 }
 
-void declare_change(CLI::App& command, BudgetFlags& flags) {
+void add_parent(CLI::App& command, BudgetFlags& flags) {
+  add_text(command, "--parent", flags.parent, "budget that it spends from, too")->type_name("NAME");
+}
+
+void declare_create(CLI::App& command, BudgetFlags& flags) {
   declare_name(command, flags);
   add_limits(command, flags.limits, true);
-  add_text(command, "--parent", flags.parent, "budget that it spends from, too")->type_name("NAME");
+  add_parent(command, flags);
+}
+
+void declare_update(CLI::App& command, BudgetFlags& flags) {
+  declare_name(command, flags);
+  add_limit_changes(command, flags.limits, true);
+  add_parent(command, flags);
 }
 
 void print_budget(const Context& context, const Json& budget) {
@@ -96,14 +106,14 @@ void add_budget_commands(CLI::App& root, Context& context) {
   add_command(group, context,
               {"create", "Create a budget that tokens and other budgets spend from",
                "satgate budget create --name research --daily 100 --parent engineering"},
-              declare_change, run_create);
+              declare_create, run_create);
   add_command(group, context, {"list", "List budgets", "satgate budget list"}, no_flags, run_list);
   add_command(group, context, {"show", "Show a budget", "satgate budget show --name engineering"},
               declare_name, run_show);
   add_command(group, context,
               {"update", "Change a budget's limits",
                "satgate budget update --name engineering --monthly 6000"},
-              declare_change, run_update);
+              declare_update, run_update);
 }
 
 }  // namespace satgate::app

@@ -42,6 +42,7 @@ std::string override_text(const Json& token) {
   for (const LimitName& name : kLimits) {
     const Json& limit = member(given, name.limit);
     if (limit.is_number()) out += fmt::format("{} {}, ", number_text(limit), name.words);
+    if (limit.is_string()) out += fmt::format("no limit {}, ", name.words);
   }
   return fmt::format("{}until {}", out, text_at(given, "until"));
 }

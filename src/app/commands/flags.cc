@@ -109,16 +109,39 @@ CLI::Option* add_count(CLI::App& command, const std::string& names, std::string&
   return add_checked(command, names, value, about, is_count, "N");
 }
 
-void add_limits(CLI::App& command, LimitFlags& flags, bool with_short_names) {
-  const auto add = [&](const std::string& window, std::string& value, const std::string& about) {
+namespace {
+
+std::string is_amount_or_none(const std::string& value) {
+  return value == "none" ? "" : is_amount(value);
+}
+
+template <class Add>
+void each_limit(LimitFlags& flags, bool with_short_names, const Add& add) {
+  const auto one = [&](const std::string& window, std::string& value, const std::string& about) {
     const std::string name = "--" + window;
-    const std::string names = with_short_names ? name + "," + name + "-limit" : name + "-limit";
-    add_amount(command, names, value, about);
+    add(with_short_names ? name + "," + name + "-limit" : name + "-limit", value, about);
   };
-  add("hourly", flags.hourly, "most to spend in a calendar hour (UTC)");
-  add("daily", flags.daily, "most to spend in a calendar day (UTC)");
-  add("monthly", flags.monthly, "most to spend in a calendar month (UTC)");
-  add("total", flags.total, "most to spend ever");
+  one("hourly", flags.hourly, "most to spend in a calendar hour");
+  one("daily", flags.daily, "most to spend in a calendar day");
+  one("monthly", flags.monthly, "most to spend in a calendar month");
+  one("total", flags.total, "most to spend ever");
+}
+
+}  // namespace
+
+void add_limits(CLI::App& command, LimitFlags& flags, bool with_short_names) {
+  each_limit(flags, with_short_names,
+             [&](const std::string& names, std::string& value, const std::string& about) {
+               add_amount(command, names, value, about);
+             });
+}
+
+void add_limit_changes(CLI::App& command, LimitFlags& flags, bool with_short_names) {
+  each_limit(flags, with_short_names,
+             [&](const std::string& names, std::string& value, const std::string& about) {
+               add_checked(command, names, value, about + "; none: no limit", is_amount_or_none,
+                           "AMOUNT|none");
+             });
 }
 
 void put_limits(const LimitFlags& flags, Json& body) {

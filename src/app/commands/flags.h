@@ -36,6 +36,8 @@ struct LimitFlags {
 };
 // "--daily-limit" and, for budgets, also "--daily".
 void add_limits(CLI::App& command, LimitFlags& flags, bool with_short_names);
+// The same for what has limits: "none" takes one away.
+void add_limit_changes(CLI::App& command, LimitFlags& flags, bool with_short_names);
 void put_limits(const LimitFlags& flags, Json& body);
 
 // What narrows a token. Singular and plural names are the same flag, so that the flags of

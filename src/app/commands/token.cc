@@ -164,7 +164,7 @@ struct UpdateFlags {
 
 void declare_update(CLI::App& command, UpdateFlags& flags) {
   add_text(command, "name,--name", flags.which, "name or id of the token")->required();
-  add_limits(command, flags.limits, false);
+  add_limit_changes(command, flags.limits, false);
   add_text(command, "--expires", flags.expires,
            "the new limits end then, and the old ones are back: 1h")
       ->type_name("TIME")

@@ -1,0 +1,126 @@
+// Limits over calendar windows, changed while they are in use: what was used stays used, nothing is
+// spent beyond a limit, and what was changed for a while is back by itself.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { COSTS, crashShop, Machine, nano } from './crash_support.mjs';
+import { bearer, call, eventually, sleep } from './gateway.mjs';
+import { httpShop } from './shops.mjs';
+
+const DAY = 86_400;
+// Noon, so that hours do not lead into another day whenever this test runs.
+const toNoon = () => DAY / 2 - (Math.floor(Date.now() / 1000) % DAY);
+
+async function update(gateway, ...args) {
+  const updated = await gateway.cli('token', 'update', ...args);
+  assert.equal(updated.code, 0, updated.said);
+}
+
+async function serve(gateway, token, most = 50) {
+  let served = 0;
+  const search = () => call(`${gateway.url}/api/embed`, { headers: bearer(token) });
+  while (served < most && (await search()).status === 200) served++;
+  return served;
+}
+
+test('--daily-limit none takes a limit away, keeps what was used, and a new one counts it',
+  async (t) => {
+    const { gateway } = await httpShop(t);
+    const token = await gateway.token('agent', '--daily-limit', '3', '--total-limit', '100');
+    assert.equal(await serve(gateway, token), 3);
+    await update(gateway, 'agent', '--daily-limit', 'none');
+    const shown = await gateway.json('token', 'show', 'agent');
+    assert.deepEqual(shown.limits, { total: 100 });
+    assert.equal(await serve(gateway, token, 4), 4);
+    await gateway.restart();
+    assert.equal(await serve(gateway, token, 1), 1, 'also after a restart');
+    await update(gateway, 'agent', '--daily-limit', '10');
+    assert.equal(await serve(gateway, token), 2, '8 of the day were used');
+    await update(gateway, 'agent', '--total-limit', 'none', '--daily-limit', '5');
+    const over = await call(`${gateway.url}/api/embed`, { headers: bearer(token) });
+    assert.equal(over.json.error, 'budget_exceeded');
+    assert.equal(over.json.spent, 10);
+    assert.equal(over.json.limit, 5);
+    const events = await gateway.events('&subject=agent');
+    assert.ok(events.some((event) => event.detail?.includes('"daily":"none"')));
+    // A limit that was never there, and what is no limit.
+    await update(gateway, 'agent', '--hourly-limit', 'none');
+    for (const command of [['update', 'agent', '--daily-limit', 'no'],
+      ['create', '--name', 'other', '--daily-limit', 'none']]) {
+      assert.equal((await gateway.cli('token', ...command)).code, 2);
+    }
+  });
+
+test('a budget gives up a limit, but not the last', async (t) => {
+  const { gateway } = await httpShop(t);
+  const budget = (...args) => gateway.cli('budget', ...args);
+  assert.equal((await budget('create', '--name', 'team', '--daily', '2', '--total', '9')).code, 0);
+  const token = await gateway.token('agent', '--budget', 'team');
+  assert.equal(await serve(gateway, token), 2);
+  assert.equal((await budget('update', '--name', 'team', '--daily', 'none')).code, 0);
+  assert.equal(await serve(gateway, token), 7);
+  const last = await budget('update', '--name', 'team', '--total', 'none');
+  assert.equal(last.code, 1);
+  assert.match(last.stderr, /at least one/);
+});
+
+test('a limit that is lifted for an hour is back by itself, also over a restart', async (t) => {
+  const machine = new Machine(t);
+  machine.fails({ clock: toNoon() });
+  const { gateway } = await crashShop(t, { machine });
+  const token = await gateway.token('agent', '--daily-limit', '6.000000003');
+  const buyAll = async (most = 9) => {
+    let served = 0;
+    const buy = () => call(`${gateway.url}/dear/agent`, { headers: bearer(token) });
+    while (served < most && (await buy()).status === 200) served++;
+    return served;
+  };
+  assert.equal(await buyAll(), 3);
+  await update(gateway, 'agent', '--daily-limit', 'none', '--expires', '1h');
+  assert.match((await gateway.cli('token', 'show', 'agent')).stdout, /no limit a day/);
+  assert.equal(await buyAll(2), 2);
+  await gateway.kill9();
+  await gateway.start();
+  assert.equal(await buyAll(2), 2, 'lifted still');
+  machine.fails({ clock: toNoon() + 3_601 });
+  assert.equal(await buyAll(), 0);
+  await gateway.restart();
+  assert.equal(await buyAll(), 0);
+  assert.deepEqual((await gateway.json('token', 'show', 'agent')).limits, { daily: 6.000000003 });
+  machine.fails({ clock: toNoon() + DAY });
+  assert.equal(await buyAll(), 3, 'a new day');
+  assert.equal(nano(await gateway.spent('agent')), 10 * COSTS.dear);
+});
+
+test('limits raised and lowered under load: never more is served than the highest one allows',
+  async (t) => {
+    const { api, gateway } = await httpShop(t);
+    const token = await gateway.token('agent', '--daily-limit', '10');
+    let stopped = false;
+    const clients = Array.from({ length: 8 }, async () => {
+      while (!stopped) {
+        await call(`${gateway.url}/api/embed?slow=10`, { headers: bearer(token) });
+      }
+    });
+    const served = async () => (await api.stats()).calls;
+    let highest = 10;
+    for (const limit of [40, 20, 60, 55, 80]) {
+      highest = Math.max(highest, limit);
+      await update(gateway, 'agent', '--daily-limit', `${limit}`);
+      await eventually(`up to ${highest}`, async () => (await served()) === highest);
+      await sleep(50);
+      assert.equal(await served(), highest);
+    }
+    // Lowered in the middle: what is in flight ends, and nothing new begins.
+    await update(gateway, 'agent', '--daily-limit', '1000');
+    await sleep(100);
+    await update(gateway, 'agent', '--daily-limit', '1');
+    const after = await served();
+    await sleep(200);
+    const settled = await served();
+    assert.ok(settled - after <= 8, `${settled - after} calls after the limit was lowered`);
+    await sleep(200);
+    assert.equal(await served(), settled);
+    stopped = true;
+    await Promise.all(clients);
+    assert.equal(await gateway.spent('agent'), settled);
+  });
