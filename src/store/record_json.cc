@@ -41,7 +41,9 @@ json windows_json(const Windows& windows) {
 Windows windows_from(const json& in) {
   Windows windows{};
   for (const Window w : kAllWindows)
-    windows[static_cast<size_t>(w)] = std::ranges::find(in, to_string(w)) != in.end();
+    windows[static_cast<size_t>(w)] = std::any_of(in.begin(), in.end(), [&](const json& name) {
+      return name.get_ref<const std::string&>() == to_string(w);
+    });
   return windows;
 }
 

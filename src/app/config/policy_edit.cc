@@ -209,6 +209,7 @@ Result<std::string> with_template(std::string_view text, const std::string& toke
       token, reference, values.empty() ? "" : ", parameters: " + emit(values));
   try {
     const YAML::Node before = YAML::Load(std::string(text));
+    if (!complaint_about_shape(before).empty()) return fail(by_hand);
     Editor editor(text, token, reference, values);
     if (!editor.edit(before)) return fail(by_hand);
     const YAML::Node after = YAML::Load(editor.text());

@@ -298,6 +298,7 @@ TEST(PolicyEdit, RefusesWhatItCanNotChangeLineByLine) {
            "policies:\n  a: &x {totalCredits: 1}\n  b: *x\n",
            "policies:\n  ? a\n  : {totalCredits: 1}\n",
            "version: 1\n...\n",
+           "a: &x {b: *x}\npolicies:\n",
        }) {
     const std::string said = edited(text);
     EXPECT_THAT(said, HasSubstr("refused: this file can not be changed line by line")) << text;
