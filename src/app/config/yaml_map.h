@@ -45,7 +45,7 @@ struct Sources {
   Environment environment;
   FileReader read_file;
   std::filesystem::path folder = {};  // of the config file: where its own folders are looked for
-  TokenLookup has_token = {};  // null: nobody can say
+  TokenLookup has_token = {};         // null: nobody can say
 };
 
 // One mapping. Ask for every key that may be there, then call finish(): what is left over is an
