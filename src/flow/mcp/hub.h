@@ -3,11 +3,10 @@
 // may call what, and what it costs, is settled before call_tool() and after it (flow/exchange.cc).
 //
 //   Hub hub(loop, std::move(servers), options);
-//   co_await hub.start();                                   // returns at once or after
-//   `start_wait` const auto catalogue = hub.catalogue();                 // from any thread const
-//   auto* entry = catalogue->find("search_code"); CallRequest request{.server = entry->server,
-//   .tool = entry->tool.name, .params = raw_params}; const auto outcome = co_await
-//   hub.call_tool(std::move(request));   // from any loop
+//   co_await hub.start();                     // returns when all are ready, or after `start_wait`
+//   const auto catalogue = hub.catalogue();   // from any thread
+//   auto* entry = catalogue->find("search_code");
+//   const auto outcome = co_await hub.call_tool(std::move(request));   // from any loop
 //
 // Failures stay with their server: a server that is down, slow or talks nonsense costs its own
 // calls a Fault, keeps its tools listed (they come back after a restart), and never delays the
