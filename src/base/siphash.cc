@@ -21,9 +21,10 @@ void round_of(uint64_t& v0, uint64_t& v1, uint64_t& v2, uint64_t& v3) {
   v2 = std::rotl(v2, 32);
 }
 
-uint64_t word_at(const char* bytes) {
+// Of at least eight bytes, the first eight.
+uint64_t word_of(std::string_view bytes) {
   uint64_t word = 0;
-  std::memcpy(&word, bytes, sizeof word);
+  std::memcpy(&word, bytes.data(), sizeof word);
   if constexpr (std::endian::native == std::endian::big) word = __builtin_bswap64(word);
   return word;
 }
@@ -58,7 +59,7 @@ SipHash& SipHash::update(std::string_view bytes) {
   while (!bytes.empty() && size_ % 8 != 0)
     take();
   for (; bytes.size() >= 8; bytes.remove_prefix(8), size_ += 8)
-    compress(word_at(bytes.data()));
+    compress(word_of(bytes));
   while (!bytes.empty())
     take();
   return *this;
