@@ -18,6 +18,7 @@ Keeper::Keeper(Parts parts, uint64_t booked_seq, uint64_t signed_seq, int64_t pe
       signed_seq_(signed_seq),
       period_ms_(period_ms),
       signed_at_(std::chrono::steady_clock::now()),
+      book_at_(signed_at_ + std::chrono::milliseconds(period_ms)),
       booked_seq_(booked_seq) {
   thread_ = std::thread([this] { loop(); });
 }
