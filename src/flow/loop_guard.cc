@@ -4,6 +4,7 @@
 #include <cstring>
 #include <limits>
 #include <tuple>
+#include <utility>
 
 namespace satgate::flow {
 
@@ -47,6 +48,17 @@ LoopGuard::Count LoopGuard::count(const TokenId& token, uint64_t fingerprint,
   }
   if (entry.repeats < std::numeric_limits<uint32_t>::max()) ++entry.repeats;
   return {entry.repeats, entry.ends - now};
+}
+
+void LoopGuard::notice(LoopNotice notice) {
+  constexpr size_t kNoticesMax = 64;
+  const std::lock_guard lock(notices_mutex_);
+  if (notices_.size() < kNoticesMax) notices_.push_back(std::move(notice));
+}
+
+std::vector<LoopNotice> LoopGuard::take_notices() {
+  const std::lock_guard lock(notices_mutex_);
+  return std::exchange(notices_, {});
 }
 
 }  // namespace satgate::flow

@@ -41,6 +41,13 @@ struct LoopRules {
   }
 };
 
+// A loop that passed, for whoever tells people.
+struct LoopNotice {
+  std::string token;
+  std::string target;  // the tool, or the endpoint
+  LoopRule rule;
+};
+
 class LoopGuard {
  public:
   // On a clock that never steps, so that no change of the wall clock opens or closes a window.
@@ -61,6 +68,10 @@ class LoopGuard {
   Count count(const TokenId& token, uint64_t fingerprint, std::chrono::nanoseconds window,
               Instant now);
 
+  // Keeps it until it is taken; of a flood the first ones. Thread-safe.
+  void notice(LoopNotice notice);
+  std::vector<LoopNotice> take_notices();
+
  private:
   struct Entry {
     uint64_t fingerprint = 0;
@@ -80,6 +91,8 @@ class LoopGuard {
 
   const SipKey key_;
   std::array<Shard, kShards> shards_;
+  std::mutex notices_mutex_;
+  std::vector<LoopNotice> notices_;
 };
 
 }  // namespace satgate::flow

@@ -106,6 +106,18 @@ TEST(LoopGuard, AFullSetMakesRoomOfWhatIsOver) {
   }
 }
 
+TEST(LoopGuard, NoticesAreTakenOnceAndOfAFloodTheFirst) {
+  LoopGuard guard;
+  for (int i = 0; i < 1000; ++i)
+    guard.notice({std::to_string(i), "/api/search", {}});
+  const std::vector<LoopNotice> taken = guard.take_notices();
+  ASSERT_EQ(taken.size(), 64U);
+  EXPECT_EQ(taken.back().token, "63");
+  EXPECT_TRUE(guard.take_notices().empty());
+  guard.notice({"later", "/api/search", {}});
+  EXPECT_EQ(guard.take_notices().size(), 1U);
+}
+
 TEST(LoopGuard, CountsForAllThreadsTogether) {
   LoopGuard guard;
   std::vector<std::jthread> threads;

@@ -1,6 +1,5 @@
 // The step of a Passage that asks the loop guard.
 #include <fmt/format.h>
-#include <spdlog/spdlog.h>
 
 #include "flow/passage.h"
 #include "flow/refusal_text.h"
@@ -24,10 +23,9 @@ net::Task<> Passage::guard_loop() {
   loop_repeats_ = count.repeats;
   if (rule.action == LoopRule::Action::refuse) co_return deny_loop(rule, count);
   ++worker_.gateway.metrics.loop_alerts;
-  if (count.repeats > rule.repeats + 1) co_return;  // one line for each loop and window
-  spdlog::warn("loop: token {:?} makes the same call to {:?} more than {} times in {} s",
-               token_name(), call_.tool.empty() ? call_.endpoint : call_.tool, rule.repeats,
-               rule.window.count());
+  if (count.repeats > rule.repeats + 1) co_return;  // told once for each loop and window
+  const std::string_view target = call_.tool.empty() ? call_.endpoint : call_.tool;
+  guard.notice({std::string(token_name()), std::string(target), rule});
 }
 
 void Passage::deny_loop(const LoopRule& rule, const LoopGuard::Count& count) {

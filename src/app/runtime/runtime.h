@@ -35,6 +35,8 @@ class Runtime {
   bool config_changed();
   // Charges what is overdue, returns what has expired. Call about once a second.
   void tick();
+  // Loops that `loopGuard` let pass since the last time.
+  std::vector<flow::LoopNotice> take_loop_notices() { return gateway_->loop_guard.take_notices(); }
   // Lets calls under way end, then closes everything. Idempotent.
   void stop();
 

@@ -49,6 +49,12 @@ void say_what_was_found(const Runtime& runtime) {
   }
 }
 
+void say_loops(Runtime& runtime) {
+  for (const flow::LoopNotice& loop : runtime.take_loop_notices())
+    spdlog::warn("loop: token {:?} makes the same call to {:?} more than {} times in {} s",
+                 loop.token, loop.target, loop.rule.repeats, loop.rule.window.count());
+}
+
 }  // namespace
 
 int run_gateway(const StartOptions& options) {
@@ -77,6 +83,7 @@ int run_gateway(const StartOptions& options) {
     }
     if (signal > 0 && signal != SIGHUP) break;
     runtime.tick();
+    say_loops(runtime);
   }
   spdlog::info("draining");
   runtime.stop();
