@@ -111,7 +111,7 @@ class Rig {
 
   Path path_of(const VerifiedToken& token, flow::BudgetLine& keep) {
     Path path;
-    const auto record = bank_->directory().token(token.token());
+    const auto record = must(bank_->directory().token(token.token()));
     if (!flow::add_token_accounts(path, token, *record, now_)) std::exit(2);
     if (!flow::add_budget_accounts(path, *record, bank_->directory(), keep)) std::exit(2);
     return path;
@@ -247,7 +247,7 @@ void part_judge(benchmark::State& state) {
   const auto point_revoked = [&](const AccountId& point) { return directory.is_revoked(point); };
   const CountAllocations count(state);
   for (auto _ : state) {
-    const auto record = directory.token(token.token());
+    const auto record = must(directory.token(token.token()));
     const auto token_revoked = [&](const TokenId&) { return record->revoked; };
     benchmark::DoNotOptimize(token::judge_revocation(token, token_revoked, point_revoked));
     benchmark::DoNotOptimize(token::judge_time(token, rig.now()));

@@ -31,6 +31,13 @@ std::unexpected<ApiError> not_found(std::string message);
 std::unexpected<ApiError> conflict(std::string message);
 std::unexpected<ApiError> unavailable(std::string message);
 
+// What the store gives; what it could not read, as 503.
+template <class T>
+std::expected<T, ApiError> available(Result<T> result) {
+  if (!result) return unavailable(std::move(result).error().message);
+  return *std::move(result);
+}
+
 Json money_json(Money amount);                // credits as a number: 4.5
 Json limits_json(const SpendLimits& limits);  // {"hourly":..,"daily":..,"monthly":..,"total":..}
 Json change_json(const LimitChange& change);  // the same, "none" for a limit that is taken away

@@ -38,7 +38,8 @@ Result<void> CarvedChildren::load(Time now) {
   TRY_ASSIGN(const auto open, store::read_open_carves(bank_.database_path()));
   std::unordered_map<TokenId, Parents> lineages;  // by root
   for (const store::OpenCarve& carve : open) {
-    if (const auto claim = bank_.directory().token_of_carve(carve.child)) {
+    TRY_ASSIGN(const auto claim, bank_.directory().token_of_carve(carve.child));
+    if (claim) {
       const TokenRecord& record = *claim;
       auto lineage = lineages.find(*record.parent);
       if (lineage == lineages.end()) {
@@ -67,12 +68,16 @@ void CarvedChildren::add(const TokenRecord& record, const TokenChain& chain) {
   children_.push_back({record.id, *record.carved_account, chain.points});
 }
 
+// Of what can not be read nobody knows that it has ended: its money stays out.
 bool CarvedChildren::has_ended(const Child& child, Time now) const {
   const store::Directory& directory = bank_.directory();
-  const auto record = directory.token(child.id);
+  const store::FoundToken found = directory.token(child.id);
+  if (!found) return false;
+  const auto& record = *found;
   if (!record || record->revoked || (record->expires && now >= *record->expires)) return true;
-  const auto root = directory.token(*record->parent);
-  if (!root || root->revoked) return true;
+  const store::FoundToken root = directory.token(*record->parent);
+  if (!root) return false;
+  if (!*root || (*root)->revoked) return true;
   return directory.has_revocations() &&
          std::ranges::any_of(child.points,
                              [&](const AccountId& point) { return directory.is_revoked(point); });

@@ -19,7 +19,8 @@ std::expected<TokenApi::Parent, ApiError> TokenApi::find_parent(token::Verifier&
                                                                 std::string text, Time now) {
   store::Directory& directory = gateway_.bank.directory();
   // An administrator may name a root token; its text is made again from its record.
-  if (const auto named = directory.token_by_name(text); named && !named->parent) {
+  TRY_ASSIGN(const auto named, available(directory.token_by_name(text)));
+  if (named && !named->parent) {
     auto again = token::mint(*gateway_.keyring(), named->id, named->caveats, currency());
     if (again) text = std::move(*again);
   }
@@ -29,7 +30,7 @@ std::expected<TokenApi::Parent, ApiError> TokenApi::find_parent(token::Verifier&
     return std::unexpected(ApiError{401, std::string(code(verified.error())),
                                     fmt::format("the parent token does not verify: {}", why)});
   }
-  const std::shared_ptr<const TokenRecord> root = directory.token(verified->token());
+  TRY_ASSIGN(const auto root, available(directory.token(verified->token())));
   if (!root) return not_found("the parent token was not minted by this gateway");
   const auto token_revoked = [&](const TokenId&) { return root->revoked; };
   const auto point_revoked = [&](const AccountId& p) { return directory.is_revoked(p); };
@@ -80,7 +81,8 @@ Reply TokenApi::mint_child(const Json& body) {
   if (!budget || budget->is_zero()) return bad_request("'budget' is missing, or zero");
   TRY(check_name(holder));
   store::Directory& directory = gateway_.bank.directory();
-  if (directory.token_by_name(*holder)) {
+  TRY_ASSIGN(const auto taken, available(directory.token_by_name(*holder)));
+  if (taken) {
     return conflict(fmt::format("there is a token '{}' already; choose another holder", *holder));
   }
   narrowing.holder = *holder;

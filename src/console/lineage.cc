@@ -49,10 +49,13 @@ struct Step {
 }  // namespace
 
 Json TokenApi::describe_point(const store::SeenPoint& seen, Time now) const {
-  const auto child = gateway_.bank.directory().token(TokenId{seen.point.bytes});
+  const store::FoundToken found = gateway_.bank.directory().token(TokenId{seen.point.bytes});
+  const auto child = found.value_or(nullptr);
   Json out = {{"point", to_string(seen.point)},
               {"parent", to_string(seen.parent)},
-              {"kind", child ? "carved" : "attenuated"},
+              {"kind", !found  ? "unreadable"
+                       : child ? "carved"
+                               : "attenuated"},
               {"holder", seen.holder},
               {"caveat", seen.caveat},
               {"first_seen", format_rfc3339(seen.first_seen)}};

@@ -15,11 +15,20 @@ TokenApi::TokenApi(flow::Gateway& gateway, SaveKeyring save_keyring)
       currency_(gateway.settings()->currency),
       carved_(gateway.bank) {}
 
-std::shared_ptr<const TokenRecord> TokenApi::find(std::string_view id_or_name) const {
+TokenApi::Found TokenApi::look_up(std::string_view id_or_name) const {
   store::Directory& directory = gateway_.bank.directory();
-  if (auto record = directory.token_by_name(id_or_name)) return record;
-  if (const auto id = parse_id<TokenId>(id_or_name)) return directory.token(*id);
+  TRY_ASSIGN(auto named, available(directory.token_by_name(id_or_name)));
+  if (named) return named;
+  if (const auto id = parse_id<TokenId>(id_or_name)) return available(directory.token(*id));
   return nullptr;
+}
+
+TokenApi::Found TokenApi::find(std::string_view id_or_name) const {
+  Found record = look_up(id_or_name);
+  if (record && *record == nullptr) {
+    return not_found(fmt::format("there is no token '{}'", id_or_name));
+  }
+  return record;
 }
 
 std::expected<void, ApiError> TokenApi::note(EventKind kind, const TokenRecord& record,
@@ -53,7 +62,8 @@ Reply TokenApi::create(const Json& body) {
   TRY(check_name(name));
   record.name = *name;
   store::Directory& directory = gateway_.bank.directory();
-  if (directory.token_by_name(record.name)) {
+  TRY_ASSIGN(const auto taken, available(directory.token_by_name(record.name)));
+  if (taken) {
     return conflict(
         fmt::format("there is a token '{}' already; choose another name, or change that "
                     "one with 'satgate token update'",
@@ -104,7 +114,7 @@ Json TokenApi::describe(const TokenRecord& record, bool with_lineage) const {
   out["spent_in"] = windows;
   if (record.expires) out["expires"] = format_rfc3339(*record.expires);
   if (record.override_limits && now < record.override_limits->until) {
-    out["override"] = change_json({record.override_limits->limits, record.override_limits->lifted});
+    out["override"] = change_json(record.override_limits->change);
     out["override"]["until"] = format_rfc3339(record.override_limits->until);
   }
   if (!record.budget.empty()) out["budget"] = record.budget;
@@ -128,14 +138,12 @@ Reply TokenApi::list() {
 }
 
 Reply TokenApi::show(std::string_view id_or_name) {
-  const auto record = find(id_or_name);
-  if (!record) return not_found(fmt::format("there is no token '{}'", id_or_name));
+  TRY_ASSIGN(const auto record, find(id_or_name));
   return describe(*record, true);
 }
 
 Reply TokenApi::update(std::string_view id_or_name, const Json& body) {
-  const auto found = find(id_or_name);
-  if (!found) return not_found(fmt::format("there is no token '{}'", id_or_name));
+  TRY_ASSIGN(const auto found, find(id_or_name));
   if (found->carved_account) {
     return bad_request("a carved token's budget is fixed: revoke it and mint another");
   }
@@ -153,7 +161,7 @@ Reply TokenApi::update(std::string_view id_or_name, const Json& body) {
   if (expires) {
     auto until = parse_expiry(*expires, gateway_.clock.now());
     if (!until) return bad_request(until.error().message);
-    record.override_limits = LimitOverride{change.limits, *until, change.lifted};
+    record.override_limits = LimitOverride{change, *until};
     detail = fmt::format("limits overridden until {}: {}", format_rfc3339(*until),
                          change_json(change).dump());
   } else {
@@ -205,12 +213,13 @@ Reply TokenApi::revoke_point_of(std::string_view token_text) {
   auto verified = verifier.verify(token_text, &why);
   if (!verified) return bad_request(fmt::format("this token does not verify: {}", why));
   store::Directory& directory = gateway_.bank.directory();
-  const auto root = directory.token(verified->token());
+  TRY_ASSIGN(const auto root, available(directory.token(verified->token())));
   if (!root) return not_found("this token was not minted by this gateway");
   const TokenChain& chain = verified->chain();
   if (chain.caveats.size() == root->caveats.size()) return revoke_record(*root);
   const AccountId point = chain.points.back();
-  if (const auto child = directory.token(TokenId{point.bytes})) return revoke_record(*child);
+  TRY_ASSIGN(const auto child, available(directory.token(TokenId{point.bytes})));
+  if (child) return revoke_record(*child);
   TRY(note(EventKind::revoke, *root, fmt::format("revoked the point {}", to_string(point))));
   if (auto done = directory.revoke_point(point); !done) return unavailable(done.error().message);
   return_ended_carves();
@@ -219,7 +228,8 @@ Reply TokenApi::revoke_point_of(std::string_view token_text) {
 }
 
 Reply TokenApi::revoke(std::string_view which) {
-  if (const auto record = find(which)) return revoke_record(*record);
+  TRY_ASSIGN(const auto record, look_up(which));
+  if (record) return revoke_record(*record);
   // 32 hex digits are a point; they would also read as base64.
   if (const auto point = parse_id<AccountId>(which)) return revoke_point(*point);
   if (token::macaroon_from_text(which)) return revoke_point_of(which);
@@ -227,8 +237,7 @@ Reply TokenApi::revoke(std::string_view which) {
 }
 
 Reply TokenApi::unblock(std::string_view id_or_name) {
-  const auto record = find(id_or_name);
-  if (!record) return not_found(fmt::format("there is no token '{}'", id_or_name));
+  TRY_ASSIGN(const auto record, find(id_or_name));
   TRY(note(EventKind::unblock, *record, "overrun cleared by a person"));
   const AccountId account = record->carved_account.value_or(token_account(record->id));
   return Json{{"name", record->name}, {"was_blocked", gateway_.bank.unblock(account)}};

@@ -40,7 +40,9 @@ class TokenApi {
   void return_ended_carves() { carved_.return_ended(gateway_.clock.now()); }
 
  private:
-  std::shared_ptr<const TokenRecord> find(std::string_view id_or_name) const;
+  using Found = std::expected<std::shared_ptr<const TokenRecord>, ApiError>;
+  Found look_up(std::string_view id_or_name) const;  // null: there is none
+  Found find(std::string_view id_or_name) const;     // then it is not_found
   Json describe(const TokenRecord& record, bool with_lineage) const;
   // The points below a token, depth first: each with its `depth` below it.
   Json describe_lineage(const TokenRecord& record) const;

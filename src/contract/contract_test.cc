@@ -64,7 +64,7 @@ TEST(Records, AnOverrideEndsByItself) {
   record.limits[Window::day] = Money::credits(10);
   record.limits[Window::hour] = Money::credits(5);
   record.override_limits = LimitOverride{{}, Time::seconds(100)};
-  record.override_limits->limits[Window::day] = Money::credits(1000);
+  record.override_limits->change.limits[Window::day] = Money::credits(1000);
   EXPECT_EQ(effective_limits(record, Time::seconds(99))[Window::day], Money::credits(1000));
   EXPECT_EQ(effective_limits(record, Time::seconds(99))[Window::hour], Money::credits(5));
   EXPECT_EQ(effective_limits(record, Time::seconds(100))[Window::day], Money::credits(10));
@@ -78,7 +78,7 @@ TEST(Records, AnOverrideMayLiftALimitForAWhile) {
   EXPECT_FALSE(change.any());
   change.lifted[static_cast<size_t>(Window::day)] = true;
   EXPECT_TRUE(change.any());
-  record.override_limits = LimitOverride{change.limits, Time::seconds(100), change.lifted};
+  record.override_limits = LimitOverride{change, Time::seconds(100)};
   EXPECT_FALSE(effective_limits(record, Time::seconds(99)).limits(Window::day));
   EXPECT_EQ(effective_limits(record, Time::seconds(99))[Window::hour], Money::credits(5));
   EXPECT_EQ(effective_limits(record, Time::seconds(100)), record.limits);

@@ -18,8 +18,7 @@ SpendLimits LimitChange::applied_to(SpendLimits before) const {
 
 SpendLimits effective_limits(const TokenRecord& record, Time now) {
   if (!record.override_limits || now >= record.override_limits->until) return record.limits;
-  const LimitChange change{record.override_limits->limits, record.override_limits->lifted};
-  return change.applied_to(record.limits);
+  return record.override_limits->change.applied_to(record.limits);
 }
 
 AccountId token_account(const TokenId& token) {

@@ -22,13 +22,14 @@ struct LimitChange {
   Windows lifted{};    // the limit there is taken away
   bool any() const;
   SpendLimits applied_to(SpendLimits before) const;
+  bool operator==(const LimitChange&) const = default;
 };
 
 // A temporary change of limits; it ends by itself at `until`.
 struct LimitOverride {
-  SpendLimits limits;  // as in LimitChange
+  LimitChange change;
   Time until;
-  Windows lifted{};
+  bool operator==(const LimitOverride&) const = default;
 };
 
 // A minted token: a root, or a child carved by `mint`. The credential itself is never stored.

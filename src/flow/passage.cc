@@ -6,6 +6,12 @@
 #include "token/verifier.h"
 
 namespace satgate::flow {
+namespace {
+
+// What the database says of it is for administrators: `satgate token show`.
+constexpr const char* kUnreadable = "the token's record can not be read";
+
+}  // namespace
 
 Passage::Passage(Worker& worker, const Conversation& conversation)
     : worker_(worker),
@@ -40,7 +46,9 @@ void Passage::deny_unavailable(const std::string& reason) {
 }
 
 void Passage::identify() {
-  const Credential credential = worker_.as_token(conversation_.credential(), *settings_);
+  const Result<Credential> acting = worker_.as_token(conversation_.credential(), *settings_);
+  if (!acting) return deny_unavailable(kUnreadable);
+  const Credential& credential = *acting;
   switch (credential.kind) {
     case Credential::Kind::token:
       break;
@@ -59,7 +67,9 @@ void Passage::identify() {
   auto verified = worker_.verifier.verify(credential.text);
   if (!verified) return deny(verified.error(), refusal_text(verified.error(), call_));
   store::Directory& directory = worker_.gateway.bank.directory();
-  record_ = directory.token(verified->token());
+  store::FoundToken found = directory.token(verified->token());
+  if (!found) return deny_unavailable(kUnreadable);
+  record_ = std::move(*found);
   // A token of this key without a record was never minted by this gateway's `token create`.
   if (!record_) {
     return deny(Refusal::token_invalid, refusal_text(Refusal::token_invalid, call_));

@@ -4,12 +4,12 @@
 
 namespace satgate::flow {
 
-Worker::Worker(Gateway& shared, net::Loop& its_loop)
+Worker::Worker(Gateway& shared, net::Loop& the_loop)
     : gateway(shared),
-      loop(its_loop),
-      pool(its_loop),
+      loop(the_loop),
+      pool(the_loop),
       verifier(shared.keyring(), shared.settings()->currency),
-      recorder(shared, its_loop) {
+      recorder(shared, the_loop) {
   refresh();
 }
 
@@ -32,10 +32,9 @@ const std::shared_ptr<const Settings>& Worker::settings() {
 
 // The text of the token of this name, made anew from its record, which holds no secret. Empty:
 // there is no such token.
-const std::string& Worker::credential_of(const std::string& token_name) {
-  static const std::string none;
-  const auto record = gateway.bank.directory().token_by_name(token_name);
-  if (!record) return none;
+Result<std::string_view> Worker::credential_of(const std::string& token_name) {
+  TRY_ASSIGN(const auto record, gateway.bank.directory().token_by_name(token_name));
+  if (!record) return std::string_view();
   refresh();
   Named& named = named_[token_name];
   if (named.id != record->id || named.text.empty()) {
@@ -44,18 +43,20 @@ const std::string& Worker::credential_of(const std::string& token_name) {
     auto text = token::mint(*keyring_, record->id, record->caveats, settings_->currency);
     if (text) named.text = std::move(*text);
   }
-  return named.text;
+  return std::string_view(named.text);
 }
 
-Credential Worker::as_token(const Credential& credential, const Settings& settings) {
+Result<Credential> Worker::as_token(const Credential& credential, const Settings& settings) {
   if (credential.kind == Credential::Kind::none) {
     if (settings.anonymous.empty()) return credential;
-    const std::string& text = credential_of(settings.anonymous);
+    TRY_ASSIGN(const std::string_view text, credential_of(settings.anonymous));
     return text.empty() ? credential : Credential{Credential::Kind::token, text};
   }
   if (credential.kind != Credential::Kind::foreign) return credential;
   const std::string* name = settings.api_keys.find(credential.text);
-  return name == nullptr ? credential : Credential{Credential::Kind::token, credential_of(*name)};
+  if (name == nullptr) return credential;
+  TRY_ASSIGN(const std::string_view text, credential_of(*name));
+  return Credential{Credential::Kind::token, text};
 }
 
 }  // namespace satgate::flow

@@ -19,7 +19,7 @@ namespace satgate::flow {
 
 class Worker {
  public:
-  Worker(Gateway& shared, net::Loop& its_loop);
+  Worker(Gateway& shared, net::Loop& the_loop);
 
   Gateway& gateway;
   net::Loop& loop;
@@ -36,12 +36,12 @@ class Worker {
 
   // The token that a request without one may act under by the config: without any credential
   // `server.anonymous`, with a plain API key the key's own. What the config does not know stays as
-  // it is. The text is good until the next call of this.
-  Credential as_token(const Credential& credential, const Settings& settings);
+  // it is. The text is good until the next call of this. An error: a record can not be read.
+  Result<Credential> as_token(const Credential& credential, const Settings& settings);
 
  private:
   void refresh();
-  const std::string& credential_of(const std::string& token_name);
+  Result<std::string_view> credential_of(const std::string& token_name);
 
   uint64_t generation_ = 0;
   std::shared_ptr<const Settings> settings_;

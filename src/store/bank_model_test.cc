@@ -196,7 +196,7 @@ class History {
       const Party& party = truth_.parties[item.account];
       PathEntry entry{party.id, kind_of(item.account), party.limits, party.name};
       if (entry.kind == AccountKind::token) {
-        const auto record = bank_->directory().token(party.token);
+        const auto record = bank_->directory().token(party.token).value_or(nullptr);
         if (record) entry.limits = effective_limits(*record, now_);
         EXPECT_TRUE(record);
       } else if (entry.kind == AccountKind::budget) {
@@ -455,7 +455,8 @@ class History {
     Truth edited = truth_;
     Party& party = edited.parties[root];
     if (below(2) == 0) {
-      party.override_limits = LimitOverride{some_limits(root), {}};
+      party.override_limits = LimitOverride{{some_limits(root), {}}, {}};
+      if (below(3) == 0) party.override_limits->change.lifted[below(kWindowCount)] = true;
       party.override_limits->until.unix_ns =
           now_.unix_ns + static_cast<int64_t>(1 + below(7200)) * kNanoPerSecond;
       ++seen_["override"];

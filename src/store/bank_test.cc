@@ -141,7 +141,7 @@ TEST_F(BankTest, ARestartGoesOnExactlyWhereItStopped) {
     EXPECT_EQ(bank->recovery().holds_charged, 0U);
     EXPECT_EQ(bank->recovery().events_replayed, 0U);
     EXPECT_EQ(bank->recovery().leases_written_off, 0U);
-    EXPECT_TRUE(bank->directory().token_by_name("t"));
+    EXPECT_TRUE(bank->directory().token_by_name("t").value_or(nullptr));
     auto held = hold(*bank, path, Money::nano(1), clock_.now());
     ASSERT_TRUE(held);
     EXPECT_GT(held->id(), last_id);

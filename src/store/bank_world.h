@@ -100,8 +100,11 @@ struct Truth {
     const Party& party = parties[a];
     SpendLimits limits = party.limits;
     if (!party.override_limits || now >= party.override_limits->until) return limits;
-    for (const Window w : kAllWindows)
-      if (party.override_limits->limits.limits(w)) limits[w] = party.override_limits->limits[w];
+    const LimitChange& change = party.override_limits->change;
+    for (const Window w : kAllWindows) {
+      if (change.limits.limits(w) || change.lifted[static_cast<size_t>(w)])
+        limits[w] = change.limits[w];
+    }
     return limits;
   }
 
@@ -188,10 +191,6 @@ inline std::string difference(Bank& bank, const Truth& truth, Number a, Time now
   return all;
 }
 
-inline bool same(const std::optional<LimitOverride>& a, const std::optional<LimitOverride>& b) {
-  return a.has_value() == b.has_value() && (!a || (a->limits == b->limits && a->until == b->until));
-}
-
 // The same of what people decided.
 inline std::string difference(const Directory& directory, const Truth& truth) {
   std::string all;
@@ -199,11 +198,11 @@ inline std::string difference(const Directory& directory, const Truth& truth) {
     const Party& party = truth.parties[a];
     if (!party.alive) continue;
     if (a < kBudgets) {
-      const auto record = directory.token(party.token);
+      const auto record = directory.token(party.token).value_or(nullptr);
       const TokenRecord should = truth.token_record(a);
       const bool agree = record && record->limits == should.limits &&
                          record->budget == should.budget && record->revoked == should.revoked &&
-                         same(record->override_limits, should.override_limits);
+                         record->override_limits == should.override_limits;
       if (!agree) all += " token " + party.name + ";";
     } else if (a < kRate) {
       const auto record = directory.budget(party.name);

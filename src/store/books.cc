@@ -15,13 +15,11 @@ using sqlite::Statement;
 
 constexpr std::string_view kPutAccount =
     "REPLACE INTO accounts (account, kind, spent, second, second_spent, minute, minute_spent, "
-    "hour, "
-    "hour_spent, day, day_spent, month, month_spent, blocked) "
+    "hour, hour_spent, day, day_spent, month, month_spent, blocked) "
     "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
 constexpr std::string_view kGetAccounts =
     "SELECT account, kind, spent, second, second_spent, minute, minute_spent, hour, hour_spent, "
-    "day, "
-    "day_spent, month, month_spent, blocked FROM accounts";
+    "day, day_spent, month, month_spent, blocked FROM accounts";
 constexpr std::string_view kFindKey =
     "SELECT id FROM spend_keys WHERE kind = ? AND subject = ? AND holder = ? AND upstream = ? AND "
     "tool = ? AND endpoint = ? AND model = ? AND decision = ? AND code = ? AND team = ? AND "

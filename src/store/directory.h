@@ -27,15 +27,18 @@ struct SeenPoint {
   Time first_seen;
 };
 
+// Null: there is none. An error: it can not be read, and nobody knows whether it is there or what
+// it may do. Then nothing is spent, and nothing is given back either.
+using FoundToken = Result<std::shared_ptr<const TokenRecord>>;
+
 class Directory {
  public:
   virtual ~Directory() = default;
 
-  // Null when there is none, and when the database can not be read: nobody may spend then.
-  virtual std::shared_ptr<const TokenRecord> token(const TokenId& id) const = 0;
-  virtual std::shared_ptr<const TokenRecord> token_by_name(std::string_view name) const = 0;
+  virtual FoundToken token(const TokenId& id) const = 0;
+  virtual FoundToken token_by_name(std::string_view name) const = 0;
   // The carved child whose budget lies in this account.
-  virtual std::shared_ptr<const TokenRecord> token_of_carve(const AccountId& account) const = 0;
+  virtual FoundToken token_of_carve(const AccountId& account) const = 0;
   // All tokens by name. Nobody waits for it: tokens that come meanwhile may be missed.
   virtual Result<void> each_token(const std::function<void(const TokenRecord&)>& use) const = 0;
   virtual size_t token_count() const = 0;

@@ -38,6 +38,20 @@ class DirectoryTest : public testing::Test {
     directory_ = std::move(*directory);
   }
 
+  static std::shared_ptr<const TokenRecord> read(const FoundToken& found) {
+    EXPECT_TRUE(found) << found.error().message;
+    return found.value_or(nullptr);
+  }
+  auto token(const TokenId& id) { return read(directory_->token(id)); }
+  auto by_name(std::string_view name) { return read(directory_->token_by_name(name)); }
+  auto of_carve(const AccountId& account) { return read(directory_->token_of_carve(account)); }
+
+  void spoil(std::string_view name) {
+    auto spoiled = shared_->database.prepare("UPDATE tokens SET record = '{' WHERE name = ?");
+    ASSERT_TRUE(spoiled) << spoiled.error().message;
+    ASSERT_TRUE(spoiled->bind(1, name).run());
+  }
+
   TempDir dir_;
   std::unique_ptr<SharedDatabase> shared_;
   std::unique_ptr<SqliteDirectory> directory_;
@@ -52,8 +66,8 @@ TokenRecord full_record() {
   record.expires = Time::seconds(200);
   record.limits[Window::day] = Money::credits(25);
   record.override_limits = LimitOverride{{}, Time::seconds(150)};
-  record.override_limits->limits[Window::hour] = Money::nano(7);
-  record.override_limits->lifted[static_cast<size_t>(Window::day)] = true;
+  record.override_limits->change.limits[Window::hour] = Money::nano(7);
+  record.override_limits->change.lifted[static_cast<size_t>(Window::day)] = true;
   record.budget = "research";
   record.labels = {{"team", "core"}, {"project", "p\"\xff"}};
   record.alert_threshold = Money::nano(800'000'000);
@@ -69,12 +83,12 @@ TEST_F(DirectoryTest, ATokenComesBackWholeAfterARestart) {
   record.labels[1].second = "p\"";
   ASSERT_TRUE(directory_->add_token(record));
   reopen();
-  const auto found = directory_->token_by_name("cursor-dev");
+  const auto found = by_name("cursor-dev");
   ASSERT_TRUE(found);
   EXPECT_EQ(to_json(*found), to_json(record));
   EXPECT_EQ(found->id, record.id);
-  EXPECT_EQ(found->override_limits->limits[Window::hour], Money::nano(7));
-  EXPECT_EQ(found->override_limits->lifted, record.override_limits->lifted);
+  EXPECT_EQ(found->override_limits->change.limits[Window::hour], Money::nano(7));
+  EXPECT_EQ(found->override_limits->change.lifted, record.override_limits->change.lifted);
   EXPECT_EQ(found->parent, record.parent);
   EXPECT_EQ(directory_->token_count(), 1U);
 }
@@ -94,17 +108,34 @@ TEST_F(DirectoryTest, TokensBeyondTheCacheAreReadAgainByIdNameAndCarve) {
   for (const TokenRecord& record : records)
     ASSERT_TRUE(directory_->add_token(record));
   for (const TokenRecord& record : records) {
-    ASSERT_TRUE(directory_->token(record.id)) << record.name;
-    EXPECT_EQ(directory_->token(record.id)->account, token_account(record.id));
-    ASSERT_TRUE(directory_->token_by_name(record.name)) << record.name;
-    EXPECT_EQ(directory_->token_by_name(record.name)->id, record.id);
+    ASSERT_TRUE(token(record.id)) << record.name;
+    EXPECT_EQ(token(record.id)->account, token_account(record.id));
+    ASSERT_TRUE(by_name(record.name)) << record.name;
+    EXPECT_EQ(by_name(record.name)->id, record.id);
   }
-  ASSERT_TRUE(directory_->token_of_carve(account_id("lineage", "x")));
-  EXPECT_EQ(directory_->token_of_carve(account_id("lineage", "x"))->id, records[0].id);
-  EXPECT_FALSE(directory_->token_of_carve(account_id("lineage", "y")));
-  EXPECT_FALSE(directory_->token(random_id<TokenId>()));
-  EXPECT_FALSE(directory_->token_by_name("e"));
+  ASSERT_TRUE(of_carve(account_id("lineage", "x")));
+  EXPECT_EQ(of_carve(account_id("lineage", "x"))->id, records[0].id);
+  EXPECT_FALSE(of_carve(account_id("lineage", "y")));
+  EXPECT_FALSE(token(random_id<TokenId>()));
+  EXPECT_FALSE(by_name("e"));
   EXPECT_EQ(directory_->token_count(), 5U);
+}
+
+// "There is none" gives money back and lets a name be taken; "I can not tell" must not.
+TEST_F(DirectoryTest, ARecordThatCanNotBeReadIsAnErrorAndNoAbsence) {
+  const TokenRecord record = full_record();
+  ASSERT_TRUE(directory_->add_token(record));
+  reopen();
+  spoil(record.name);
+  EXPECT_FALSE(directory_->token(record.id));
+  EXPECT_FALSE(directory_->token_by_name(record.name));
+  EXPECT_FALSE(directory_->token_of_carve(*record.carved_account));
+  EXPECT_FALSE(directory_->each_token([](const TokenRecord&) {}));
+  EXPECT_FALSE(directory_->add_token(record));
+  EXPECT_FALSE(directory_->update_token(record));
+  EXPECT_EQ(token(random_id<TokenId>()), nullptr) << "others are told apart from it";
+  ASSERT_TRUE(shared_->database.execute("DROP TABLE tokens"));
+  EXPECT_FALSE(directory_->token(random_id<TokenId>()));
 }
 
 TEST_F(DirectoryTest, EachTokenComesOnceWhateverTheirNumber) {
@@ -131,7 +162,7 @@ TEST_F(DirectoryTest, AnUpdateThatHasReturnedIsSeenByEveryCallAfterIt) {
   const auto read = [&] {
     while (!stop) {
       const int64_t at_least = published;
-      if (directory_->token(watched.id)->carved < Money::nano(at_least)) ++stale;
+      if ((*directory_->token(watched.id))->carved < Money::nano(at_least)) ++stale;
       static_cast<void>(directory_->token(other.id));  // pushes the other out of the cache
     }
   };
@@ -190,8 +221,8 @@ TEST_F(DirectoryTest, ATakenNameIsRefusedAndSaysByWhom) {
   second.name = "renamed";
   second.revoked = true;
   ASSERT_TRUE(directory_->update_token(second));
-  EXPECT_FALSE(directory_->token_by_name("other"));
-  EXPECT_TRUE(directory_->token(second.id)->revoked);
+  EXPECT_FALSE(by_name("other"));
+  EXPECT_TRUE(token(second.id)->revoked);
   TokenRecord unknown = full_record();
   unknown.name = "unknown";
   EXPECT_FALSE(directory_->update_token(unknown));

@@ -69,9 +69,9 @@ TokenRecord read_token(const json& in) {
   record.expires = time_from(in, "expires");
   record.limits = limits_from(in.at("limits"));
   if (const auto it = in.find("override"); it != in.end()) {
-    record.override_limits =
-        LimitOverride{limits_from(it->at("limits")), Time{it->at("until").get<int64_t>()},
-                      windows_from(it->value("lifted", json::array()))};
+    record.override_limits = LimitOverride{
+        {limits_from(it->at("limits")), windows_from(it->value("lifted", json::array()))},
+        Time{it->at("until").get<int64_t>()}};
   }
   record.budget = in.at("budget");
   record.labels = in.at("labels").get<std::vector<std::pair<std::string, std::string>>>();
@@ -127,9 +127,9 @@ std::string to_json(const TokenRecord& record) {
               {"revoked", record.revoked}};
   if (record.expires) out["expires"] = record.expires->unix_ns;
   if (record.override_limits) {
-    out["override"] = {{"limits", limits_json(record.override_limits->limits)},
+    out["override"] = {{"limits", limits_json(record.override_limits->change.limits)},
                        {"until", record.override_limits->until.unix_ns},
-                       {"lifted", windows_json(record.override_limits->lifted)}};
+                       {"lifted", windows_json(record.override_limits->change.lifted)}};
   }
   if (record.alert_threshold) out["alert_threshold"] = record.alert_threshold->nano();
   if (record.parent) out["parent"] = to_string(*record.parent);

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
-#include <type_traits>
 
 #include "base/limits.h"
 #include "store/record_json.h"
@@ -19,9 +18,6 @@ using sqlite::Statement;
 // is not noted, which costs a line in a list and no law.
 constexpr size_t kPointsMax = 1'000'000;
 constexpr size_t kNotedMax = 10'000;
-
-// Read with one lock: calls may wait for it.
-constexpr int64_t kPageOfTokens = 100;
 
 template <class Id>
 Id id_of(std::string_view bytes) {
@@ -40,21 +36,12 @@ SeenPoint read_point(const Statement& row) {
 Result<std::unique_ptr<SqliteDirectory>> SqliteDirectory::open(SharedDatabase& shared,
                                                                sqlite::Database reader,
                                                                size_t tokens_cached) {
+  TRY_ASSIGN(std::unique_ptr<TokenReader> tokens, TokenReader::open(std::move(reader)));
   std::unique_ptr<SqliteDirectory> directory(
-      new SqliteDirectory(shared, std::move(reader), tokens_cached));
+      new SqliteDirectory(shared, std::move(tokens), tokens_cached));
+  TRY_ASSIGN(directory->token_count_, directory->reader_->count());
   TRY(directory->load());
-  TRY(directory->prepare_reads());
   return directory;
-}
-
-Result<void> SqliteDirectory::prepare_reads() {
-  TRY_ASSIGN(token_by_id_, reader_.prepare("SELECT record FROM tokens WHERE id = ?"));
-  TRY_ASSIGN(token_by_name_, reader_.prepare("SELECT record FROM tokens WHERE name = ?"));
-  TRY_ASSIGN(token_by_carve_,
-             reader_.prepare("SELECT record FROM tokens WHERE carved_account = ?"));
-  TRY_ASSIGN(const int64_t count, reader_.query_integer("SELECT count(*) FROM tokens"));
-  token_count_ = static_cast<size_t>(count);
-  return {};
 }
 
 Result<void> SqliteDirectory::load() {
@@ -84,87 +71,23 @@ Result<void> SqliteDirectory::load() {
   });
 }
 
-// Of what can not be read or understood there is no record: calls are refused.
-std::shared_ptr<const TokenRecord> SqliteDirectory::read_token(std::optional<Statement>& by_key,
-                                                               std::string_view key,
-                                                               bool is_blob) const {
-  std::string json;
-  {
-    const std::lock_guard lock(reader_mutex_);
-    Statement& row = *by_key;
-    is_blob ? row.bind_blob(1, key) : row.bind(1, key);
-    const Result<bool> found = row.step();
-    if (found && *found) json = row.text(0);
-    row.reset();
-  }
-  if (json.empty()) return nullptr;
-  Result<TokenRecord> record = token_from_json(json);
-  if (!record) return nullptr;
-  record->account = token_account(record->id);
-  return std::make_shared<const TokenRecord>(std::move(*record));
-}
-
 template <class Key>
-std::shared_ptr<const TokenRecord> SqliteDirectory::cached_or_read(
-    const Key& key, std::optional<Statement>& by_key) const {
+FoundToken SqliteDirectory::cached_or_read(const Key& key) const {
   uint64_t changes_before = 0;
   {
     const std::shared_lock lock(mutex_);
     if (auto cached = tokens_.find(key)) return cached;
     changes_before = changes_;
   }
-  std::shared_ptr<const TokenRecord> record;
-  if constexpr (std::is_same_v<Key, TokenId>) {
-    record = read_token(by_key, key.view(), true);
-  } else {
-    record = read_token(by_key, key, false);
-  }
-  if (!record) return nullptr;
+  FoundToken record = reader_->find(key);
+  if (!record || *record == nullptr) return record;
   const std::unique_lock lock(mutex_);
   // It may be older than what a writer has published since: good for this call, not for later ones.
-  if (changes_ == changes_before) tokens_.put(record);
+  if (changes_ == changes_before) tokens_.put(*record);
   return record;
 }
-
-std::shared_ptr<const TokenRecord> SqliteDirectory::token(const TokenId& id) const {
-  return cached_or_read(id, token_by_id_);
-}
-
-std::shared_ptr<const TokenRecord> SqliteDirectory::token_by_name(std::string_view name) const {
-  return cached_or_read(name, token_by_name_);
-}
-
-std::shared_ptr<const TokenRecord> SqliteDirectory::token_of_carve(const AccountId& account) const {
-  return read_token(token_by_carve_, to_string(account), false);
-}
-
-Result<void> SqliteDirectory::each_token(const std::function<void(const TokenRecord&)>& use) const {
-  std::string after;
-  std::vector<std::string> page;
-  do {
-    page.clear();
-    {
-      const std::lock_guard lock(reader_mutex_);
-      TRY_ASSIGN(Statement rows, reader_.prepare("SELECT name, record FROM tokens WHERE name > ? "
-                                                 "ORDER BY name LIMIT ?"));
-      rows.bind(1, after).bind(2, kPageOfTokens);
-      std::string last;
-      while (true) {
-        TRY_ASSIGN(const bool row, rows.step());
-        if (!row) break;
-        last = rows.text(0);
-        page.emplace_back(rows.text(1));
-      }
-      after = std::move(last);
-    }
-    for (const std::string& json : page) {
-      TRY_ASSIGN(TokenRecord record, token_from_json(json));
-      record.account = token_account(record.id);
-      use(record);
-    }
-  } while (!page.empty());
-  return {};
-}
+template FoundToken SqliteDirectory::cached_or_read(const TokenId& key) const;
+template FoundToken SqliteDirectory::cached_or_read(const std::string_view& key) const;
 
 std::shared_ptr<const BudgetRecord> SqliteDirectory::budget(std::string_view name) const {
   const std::shared_lock lock(mutex_);
@@ -205,11 +128,13 @@ void SqliteDirectory::publish(TokenRecord record) {
 
 Result<void> SqliteDirectory::add_token(TokenRecord record) {
   const std::lock_guard turn(writer_);
-  if (const auto taken = token_by_name(record.name)) {
+  TRY_ASSIGN(const auto taken, token_by_name(record.name));
+  if (taken) {
     return fail(
         fmt::format("the name '{}' is taken by token {}", record.name, to_string(taken->id)));
   }
-  if (token(record.id)) return fail(fmt::format("token {} exists", to_string(record.id)));
+  TRY_ASSIGN(const auto same, token(record.id));
+  if (same) return fail(fmt::format("token {} exists", to_string(record.id)));
   TRY(store(record, "INSERT INTO tokens (id, name, record, carved_account) VALUES (?, ?, ?, ?)"));
   ++token_count_;
   publish(std::move(record));
@@ -218,8 +143,9 @@ Result<void> SqliteDirectory::add_token(TokenRecord record) {
 
 Result<void> SqliteDirectory::update_token(TokenRecord record) {
   const std::lock_guard turn(writer_);
-  if (!token(record.id)) return fail(fmt::format("there is no token {}", to_string(record.id)));
-  const auto taken = token_by_name(record.name);
+  TRY_ASSIGN(const auto known, token(record.id));
+  if (!known) return fail(fmt::format("there is no token {}", to_string(record.id)));
+  TRY_ASSIGN(const auto taken, token_by_name(record.name));
   if (taken && taken->id != record.id) {
     return fail(
         fmt::format("the name '{}' is taken by token {}", record.name, to_string(taken->id)));
@@ -349,17 +275,6 @@ std::vector<SeenPoint> SqliteDirectory::points_of(const TokenId& token) const {
     if (point.token == token && !listed) points.push_back(point);
   }
   return points;
-}
-
-Result<std::vector<std::string>> read_token_names(const std::filesystem::path& path) {
-  TRY_ASSIGN(sqlite::Database database, sqlite::Database::open_read_only(path));
-  TRY_ASSIGN(Statement rows, database.prepare("SELECT name FROM tokens"));
-  std::vector<std::string> names;
-  while (true) {
-    TRY_ASSIGN(const bool row, rows.step());
-    if (!row) return names;
-    names.emplace_back(rows.text(0));
-  }
 }
 
 }  // namespace satgate::store

@@ -5,11 +5,9 @@
 
 #include <atomic>
 #include <deque>
-#include <filesystem>
 #include <map>
 #include <memory>
 #include <mutex>
-#include <optional>
 #include <shared_mutex>
 #include <string>
 #include <string_view>
@@ -20,6 +18,7 @@
 #include "store/directory.h"
 #include "store/shared_database.h"
 #include "store/token_cache.h"
+#include "store/token_reader.h"
 
 namespace satgate::store {
 
@@ -33,10 +32,14 @@ class SqliteDirectory final : public Directory {
                                                        sqlite::Database reader,
                                                        size_t tokens_cached = kTokensCached);
 
-  std::shared_ptr<const TokenRecord> token(const TokenId& id) const override;
-  std::shared_ptr<const TokenRecord> token_by_name(std::string_view name) const override;
-  std::shared_ptr<const TokenRecord> token_of_carve(const AccountId& account) const override;
-  Result<void> each_token(const std::function<void(const TokenRecord&)>& use) const override;
+  FoundToken token(const TokenId& id) const override { return cached_or_read(id); }
+  FoundToken token_by_name(std::string_view name) const override { return cached_or_read(name); }
+  FoundToken token_of_carve(const AccountId& account) const override {
+    return reader_->find_carve(account);
+  }
+  Result<void> each_token(const std::function<void(const TokenRecord&)>& use) const override {
+    return reader_->each(use);
+  }
   size_t token_count() const override { return token_count_.load(std::memory_order_relaxed); }
   std::shared_ptr<const BudgetRecord> budget(std::string_view name) const override;
   std::vector<std::shared_ptr<const BudgetRecord>> budgets() const override;
@@ -54,15 +57,11 @@ class SqliteDirectory final : public Directory {
   Result<void> write_points();
 
  private:
-  SqliteDirectory(SharedDatabase& shared, sqlite::Database reader, size_t tokens_cached)
+  SqliteDirectory(SharedDatabase& shared, std::unique_ptr<TokenReader> reader, size_t tokens_cached)
       : shared_(shared), reader_(std::move(reader)), tokens_(tokens_cached) {}
   Result<void> load();
-  Result<void> prepare_reads();
   template <class Key>
-  std::shared_ptr<const TokenRecord> cached_or_read(const Key& key,
-                                                    std::optional<sqlite::Statement>& by_key) const;
-  std::shared_ptr<const TokenRecord> read_token(std::optional<sqlite::Statement>& by_key,
-                                                std::string_view key, bool is_blob) const;
+  FoundToken cached_or_read(const Key& key) const;
   Result<void> store(const TokenRecord& record, std::string_view sql);
   void publish(TokenRecord record);
   void publish(BudgetRecord record);
@@ -71,11 +70,7 @@ class SqliteDirectory final : public Directory {
   SharedDatabase& shared_;
   // Writers take turns from their checks to the moment when readers see the change.
   std::mutex writer_;
-  mutable std::mutex reader_mutex_;  // never held together with another
-  mutable sqlite::Database reader_;
-  mutable std::optional<sqlite::Statement> token_by_id_;
-  mutable std::optional<sqlite::Statement> token_by_name_;
-  mutable std::optional<sqlite::Statement> token_by_carve_;
+  const std::unique_ptr<TokenReader> reader_;
   std::atomic<size_t> token_count_ = 0;
 
   mutable std::shared_mutex mutex_;  // the maps
@@ -89,8 +84,5 @@ class SqliteDirectory final : public Directory {
   std::unordered_set<AccountId, ledger::SeededHash> known_points_;
   std::deque<SeenPoint> noted_;  // not in SQLite yet
 };
-
-// Through a connection of its own, also while a gateway runs.
-Result<std::vector<std::string>> read_token_names(const std::filesystem::path& database);
 
 }  // namespace satgate::store

@@ -110,7 +110,10 @@ Result<void> Runtime::put_config_budgets(const flow::Settings& settings) {
 // No error: the tokens of a first start can only be made once it runs.
 void Runtime::warn_of_missing_tokens() {
   const auto look = [this](std::string_view key, const std::string& name) {
-    if (name.empty() || bank_->directory().token_by_name(name)) return;
+    if (name.empty()) return;
+    const store::FoundToken token = bank_->directory().token_by_name(name);
+    if (!token) return warnings_.push_back(fmt::format("{}: {}", key, token.error().message));
+    if (*token != nullptr) return;
     warnings_.push_back(fmt::format(
         "{0}: there is no token '{1}'; until 'satgate token create --name {1}' has made it, who "
         "would act under it is refused",

@@ -25,10 +25,11 @@ std::vector<dm::ListedTool> visible_tools(Worker& worker, const Settings& settin
                                           const Credential& credential, const Call& base) {
   std::optional<VerifiedToken> token;
   std::shared_ptr<const TokenRecord> record;
-  const Credential acting = worker.as_token(credential, settings);
-  if (acting.kind == Credential::Kind::token) {
-    if (auto verified = worker.verifier.verify(acting.text)) {
-      record = worker.gateway.bank.directory().token(verified->token());
+  // Of a record that can not be read nothing is shown: its calls would be refused.
+  const Result<Credential> acting = worker.as_token(credential, settings);
+  if (acting && acting->kind == Credential::Kind::token) {
+    if (auto verified = worker.verifier.verify(acting->text)) {
+      record = worker.gateway.bank.directory().token(verified->token()).value_or(nullptr);
       token.emplace(std::move(*verified));
     }
   }
