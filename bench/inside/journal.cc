@@ -57,7 +57,7 @@ ledger::HoldRecord a_hold(uint64_t reservation, Time now) {
   hold.amount = Money::nano(1'000'000);
   for (const AccountKind kind : {AccountKind::token, AccountKind::lineage, AccountKind::budget}) {
     const uint64_t number = kind == AccountKind::budget ? 0 : reservation % kAccounts;
-    hold.entries[hold.size++] = {account_id(to_string(kind), std::to_string(number)), kind, 0};
+    hold.entries[hold.size++] = {account_id(to_string(kind), std::to_string(number)), kind, {}};
   }
   return hold;
 }

@@ -44,19 +44,19 @@ TEST(Refusal, StatusesAreThoseOfTheContract) {
 
 TEST(Windows, StartAndEndOnTheCalendar) {
   const Time t = *parse_time("2026-12-31T23:59:59Z");
-  EXPECT_EQ(format_rfc3339(*window_end(Window::minute, t)), "2027-01-01T00:00:00Z");
-  EXPECT_EQ(format_rfc3339(*window_end(Window::hour, t)), "2027-01-01T00:00:00Z");
-  EXPECT_EQ(format_rfc3339(*window_end(Window::day, t)), "2027-01-01T00:00:00Z");
-  EXPECT_EQ(format_rfc3339(*window_end(Window::month, t)), "2027-01-01T00:00:00Z");
-  EXPECT_FALSE(window_end(Window::lifetime, t));
+  const auto end = [](Window w, Time at) { return Time::seconds(window_span(w, at).end); };
+  EXPECT_EQ(format_rfc3339(end(Window::minute, t)), "2027-01-01T00:00:00Z");
+  EXPECT_EQ(format_rfc3339(end(Window::hour, t)), "2027-01-01T00:00:00Z");
+  EXPECT_EQ(format_rfc3339(end(Window::day, t)), "2027-01-01T00:00:00Z");
+  EXPECT_EQ(format_rfc3339(end(Window::month, t)), "2027-01-01T00:00:00Z");
+  EXPECT_EQ(window_span(Window::lifetime, t), (Span{INT64_MIN, INT64_MAX}));
   for (const Window w :
        {Window::second, Window::minute, Window::hour, Window::day, Window::month}) {
-    const Time next = *window_end(w, t);
-    EXPECT_EQ(window_index(w, next), window_index(w, t) + 1);
-    EXPECT_EQ(window_index(w, Time{next.unix_ns - 1}), window_index(w, t));
+    const Time next = end(w, t);
+    EXPECT_EQ(window_span(w, next).begin, next.unix_seconds());
+    EXPECT_EQ(window_span(w, Time{next.unix_ns - 1}), window_span(w, t));
   }
-  EXPECT_EQ(format_rfc3339(*window_end(Window::month, *parse_time("2028-02-29"))),
-            "2028-03-01T00:00:00Z");
+  EXPECT_EQ(format_rfc3339(end(Window::month, *parse_time("2028-02-29"))), "2028-03-01T00:00:00Z");
 }
 
 TEST(Records, AnOverrideEndsByItself) {

@@ -1,29 +1,8 @@
 #include "contract/spend_limits.h"
 
-#include <chrono>
 #include <utility>
 
 namespace satgate {
-namespace {
-
-using std::chrono::days;
-using std::chrono::floor;
-using std::chrono::seconds;
-using std::chrono::sys_days;
-using std::chrono::sys_seconds;
-using std::chrono::year_month;
-using std::chrono::year_month_day;
-
-year_month month_of(Time t) {
-  const year_month_day date{floor<days>(sys_seconds{seconds(t.unix_seconds())})};
-  return date.year() / date.month();
-}
-
-int64_t floor_div(int64_t value, int64_t divisor) {
-  return value >= 0 ? value / divisor : -((-value + divisor - 1) / divisor);
-}
-
-}  // namespace
 
 std::string_view to_string(Window window) {
   switch (window) {
@@ -61,43 +40,21 @@ std::string_view adjective(Window window) {
   std::unreachable();
 }
 
-int64_t window_index(Window window, Time t) {
+Span window_span(Window window, Time t, const TimeZone& zone) {
+  const int64_t second = t.unix_seconds();
   switch (window) {
     case Window::second:
-      return t.unix_seconds();
+      return {second, second + 1};
     case Window::minute:
-      return floor_div(t.unix_seconds(), 60);
+      return zone.minute(second);
     case Window::hour:
-      return floor_div(t.unix_seconds(), 3600);
+      return zone.hour(second);
     case Window::day:
-      return floor_div(t.unix_seconds(), 86400);
-    case Window::month: {
-      const year_month month = month_of(t);
-      return (static_cast<int>(month.year()) - 1970) * int64_t{12} +
-             static_cast<unsigned>(month.month()) - 1;
-    }
+      return zone.day(second);
+    case Window::month:
+      return zone.month(second);
     case Window::lifetime:
-      return 0;
-  }
-  std::unreachable();
-}
-
-std::optional<Time> window_end(Window window, Time t) {
-  switch (window) {
-    case Window::second:
-      return Time::seconds(window_index(window, t) + 1);
-    case Window::minute:
-      return Time::seconds((window_index(window, t) + 1) * 60);
-    case Window::hour:
-      return Time::seconds((window_index(window, t) + 1) * 3600);
-    case Window::day:
-      return Time::seconds((window_index(window, t) + 1) * 86400);
-    case Window::month: {
-      const year_month next = month_of(t) + std::chrono::months(1);
-      return Time::seconds(sys_days(next / 1).time_since_epoch().count() * 86400);
-    }
-    case Window::lifetime:
-      return std::nullopt;
+      return {INT64_MIN, INT64_MAX};
   }
   std::unreachable();
 }

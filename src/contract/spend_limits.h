@@ -1,14 +1,15 @@
-// Limits of an account: one amount a window, over calendar windows in UTC and over the lifetime.
+// Limits of an account: one amount a window, over calendar windows in a time zone and over the
+// lifetime.
 // The same shape limits money (nano-credits) and calls (a rate: one call is one whole unit).
 #pragma once
 
 #include <array>
 #include <cstdint>
-#include <optional>
 #include <string_view>
 
 #include "base/money.h"
 #include "base/time.h"
+#include "base/time_zone.h"
 
 namespace satgate {
 
@@ -20,12 +21,9 @@ inline constexpr std::array kAllWindows = {Window::second, Window::minute, Windo
 std::string_view to_string(Window window);  // "hour"
 std::string_view adjective(Window window);  // "Hourly", for messages; "Total" for lifetime
 
-// Which window an instant falls into: hours since the epoch, months since January 1970, ...
-// Windows never overlap; the lifetime is always window 0.
-int64_t window_index(Window window, Time t);
-
-// When the window that contains `t` ends; nothing for the lifetime.
-std::optional<Time> window_end(Window window, Time t);
+// The window that contains an instant, in unix seconds; the lifetime is all of time. Windows of a
+// kind never overlap, so its end names a window, in every zone (docs/decisions/0019-time-zones.md).
+Span window_span(Window window, Time t, const TimeZone& zone = {});
 
 struct SpendLimits {
   std::array<Money, kWindowCount> max = {Money::max(), Money::max(), Money::max(),

@@ -63,6 +63,7 @@ struct Settings {
   bool watch_files = false;            // reload.watch: a change of the config's files is taken
   size_t threads = 0;                  // event loops; 0: one a core
   Currency currency;
+  TimeZone timezone;          // of the windows of limits
   Mode mode = Mode::control;  // where nothing nearer says otherwise
   std::vector<Upstream> upstreams;
   std::vector<Route> routes;  // first match wins

@@ -10,25 +10,12 @@
 #include "base/time.h"
 #include "contract/path.h"
 #include "contract/spend_limits.h"
+#include "ledger/calendar.h"
 
 namespace satgate::ledger {
 
-// Second, minute, hour, day, month: the windows that begin again.
-inline constexpr size_t kCalendarWindows = kWindowCount - 1;
-
-using WindowIndexes = std::array<int64_t, kCalendarWindows>;
-
-WindowIndexes window_indexes(Time now);
-
-// When the window with this index ends. Unlike window_end(), for a window that need not contain
-// `now`: after the clock stepped back an account still stands in the later window.
-Time window_end_at(Window window, int64_t index);
-
-// An instant that lies in all of these windows, which are those of one instant.
-Time instant_in(const WindowIndexes& windows);
-
 struct WindowUse {
-  int64_t index = 0;  // only ever rises: a clock that steps back opens no window again
+  int64_t end = 0;  // names the window; only ever rises: a clock that steps back opens none again
   Money spent, held;
 };
 
@@ -68,7 +55,7 @@ void change_use(Account& account, Money spent_delta, Money held_delta);
 struct Use {
   Money spent, held;
 };
-Use use_in(const Account& account, Window window, const WindowIndexes& now);
+Use use_in(const Account& account, Window window, const WindowEnds& now);
 
 // How much more fits under `limit`. `covered` is what open carves on the path have set aside on
 // this account for exactly this path.

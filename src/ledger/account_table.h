@@ -43,6 +43,8 @@ class AccountTable {
   }
 
   size_t size() const { return accounts_.size(); }
+  auto begin() { return accounts_.begin(); }
+  auto end() { return accounts_.end(); }
   auto begin() const { return accounts_.begin(); }
   auto end() const { return accounts_.end(); }
 

@@ -9,53 +9,52 @@
 namespace satgate::ledger {
 namespace {
 
-// Counts a hold in the windows of its time, as the journal says they were.
-void hold_in_windows(Stake& stake, Money charge, const WindowIndexes& at) {
-  stake.windows = at;
+// Counts a hold in the windows that its record names.
+void hold_in_windows(Stake& stake, Money charge, const WindowEnds& windows) {
+  stake.windows = windows;
   for (size_t w = 0; w < kCalendarWindows; ++w) {
     WindowUse& use = stake.account->windows[w];
     roll(use, stake.windows[w]);
-    if (use.index == stake.windows[w]) use.held += charge;
+    if (use.end == stake.windows[w]) use.held += charge;
   }
 }
 
 void end_in_windows(const Stake& stake, Money charge, Money cost) {
   for (size_t w = 0; w < kCalendarWindows; ++w) {
     WindowUse& use = stake.account->windows[w];
-    if (use.index != stake.windows[w]) continue;
+    if (use.end != stake.windows[w]) continue;
     use.held -= charge;
     use.spent += cost;
   }
 }
 
-// See HoldRecord::Entry::counts_at.
-Time counts_at(const Account& account, const WindowIndexes& now) {
-  WindowIndexes windows = now;
+// See HoldRecord::Entry::windows.
+WindowEnds later(const Account& account, WindowEnds windows) {
   for (size_t w = 0; w < kCalendarWindows; ++w)
-    windows[w] = std::max(windows[w], account.windows[w].index);
-  return windows == now ? Time() : instant_in(windows);
+    windows[w] = std::max(windows[w], account.windows[w].end);
+  return windows;
 }
 
-void write_record(const Stakes& stakes, const WindowIndexes& now, HoldRecord& record) {
+void write_record(const Stakes& stakes, const WindowEnds& now, HoldRecord& record) {
   record.size = 0;
   for (const Stake& stake : stakes.list()) {
-    record.entries[record.size++] = {stake.id, stake.kind, counts_at(stake.balance(), now)};
+    record.entries[record.size++] = {stake.id, stake.kind, later(stake.balance(), now)};
   }
 }
 
 }  // namespace
 
-Ledger::Ledger() : impl_(std::make_unique<Impl>()) {}
+Ledger::Ledger(TimeZone zone) : impl_(std::make_unique<Impl>(std::move(zone))) {}
 Ledger::~Ledger() = default;
 
 std::expected<Reservation, ReserveError> Ledger::reserve(const Path& path, Money worst, Time now,
                                                          HoldRecord& record,
                                                          std::optional<LeaseShortage>* low) {
   RELEASE_ASSERT(!worst.is_negative());
-  const WindowIndexes indexes = window_indexes(now);
   const std::lock_guard lock(impl_->mutex);
+  const WindowEnds& windows = impl_->calendar.at(now);
   Stakes stakes(path, impl_->accounts);
-  if (const auto misfit = find_misfit(stakes, worst, indexes)) return std::unexpected(*misfit);
+  if (const auto misfit = find_misfit(stakes, worst, windows)) return std::unexpected(*misfit);
   if (const auto shortage = find_shortage(stakes, worst)) return std::unexpected(*shortage);
   // What may run out of memory comes first; an account without any use says nothing.
   for (Stake& stake : stakes.list()) {
@@ -68,17 +67,16 @@ std::expected<Reservation, ReserveError> Ledger::reserve(const Path& path, Money
   record.reservation = impl_->next_id++;
   record.at = now;
   record.amount = worst;
-  write_record(stakes, indexes, record);
+  write_record(stakes, windows, record);
   impl_->holds.at(slot).stakes = stakes;
   impl_->place(slot, record);
   Stakes& held = impl_->holds.at(slot).stakes;
   held.cover();
   if (low != nullptr) *low = take_low(held, worst);
-  return Reservation(record.reservation, slot, worst, tightest(held, indexes));
+  return Reservation(record.reservation, slot, worst, tightest(held, windows));
 }
 
 void Ledger::Impl::place(uint32_t slot, const HoldRecord& record) {
-  const WindowIndexes at = window_indexes(record.at);
   Hold& hold = holds.at(slot);
   hold.amount = record.amount;
   size_t i = 0;
@@ -87,8 +85,7 @@ void Ledger::Impl::place(uint32_t slot, const HoldRecord& record) {
     stake.account->kind = stake.kind;  // it may have been opened by somebody who did not know
     touch(stake.id, *stake.account);
     change_use(*stake.account, Money(), charge);
-    const Time counts_at = record.entries[i++].counts_at;
-    hold_in_windows(stake, charge, counts_at == Time() ? at : window_indexes(counts_at));
+    hold_in_windows(stake, charge, record.entries[i++].windows);
   }
   holds.mark(slot, record.reservation, record.at);
 }
@@ -121,7 +118,7 @@ Receipt Ledger::Impl::end(Reservation reservation, Receipt::End how, Money actua
   charge(*hold, how, cost, overrun);
   hold->stakes.cover();
   // Without a `now` the windows that the accounts stand in are the ones to report.
-  const Money remaining = tightest(hold->stakes, WindowIndexes{});
+  const Money remaining = tightest(hold->stakes, WindowEnds{});
   holds.give_back(reservation.slot_);
   return Receipt(how, cost, remaining, overrun);
 }
@@ -163,7 +160,7 @@ Money Ledger::headroom(const Path& path, Time now) const {
   for (const Stake& stake : stakes.list()) {
     if (stake.balance().blocked) return Money();
   }
-  return tightest(stakes, window_indexes(now));
+  return tightest(stakes, impl_->calendar.at(now));
 }
 
 void Ledger::raise_ceiling(const AccountId& id, AccountKind kind, Money ceiling) {
@@ -191,8 +188,8 @@ bool Ledger::unblock(const AccountId& id) {
 }
 
 Balance Ledger::balance(const AccountId& id, Time now) const {
-  const WindowIndexes indexes = window_indexes(now);
   const std::lock_guard lock(impl_->mutex);
+  const WindowEnds& windows = impl_->calendar.at(now);
   Balance balance;
   const Account* account = impl_->accounts.find(id);
   if (account == nullptr) return balance;
@@ -201,11 +198,16 @@ Balance Ledger::balance(const AccountId& id, Time now) const {
   balance.carved = account->carved;
   balance.blocked = account->blocked;
   for (size_t w = 0; w < kCalendarWindows; ++w) {
-    const Use use = use_in(*account, kAllWindows[w], indexes);
+    const Use use = use_in(*account, kAllWindows[w], windows);
     balance.window_spent[w] = use.spent;
     balance.window_held[w] = use.held;
   }
   return balance;
+}
+
+WindowEnds Ledger::windows_at(Time now) const {
+  const std::lock_guard lock(impl_->mutex);
+  return impl_->calendar.at(now);
 }
 
 size_t Ledger::held_count() const {

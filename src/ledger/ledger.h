@@ -29,6 +29,7 @@
 #include "contract/path.h"
 #include "contract/refusal.h"
 #include "contract/reservation.h"
+#include "ledger/calendar.h"
 
 namespace satgate::ledger {
 
@@ -63,9 +64,10 @@ struct HoldRecord {
   struct Entry {
     AccountId account;
     AccountKind kind = AccountKind::token;
-    // Where the clock had stepped back behind this account's windows: an instant in those windows.
-    // The hold counts there, whatever comes between. Zero: it counts in the windows of `at`.
-    Time counts_at;
+    // The windows the hold counts in, whatever comes between: those of `at`, or the later ones in
+    // which the account stood because the clock had stepped back. A replay takes them from here
+    // and computes none, so that it does not depend on the zone of today.
+    WindowEnds windows{};
   };
   uint64_t reservation = 0;
   Time at;
@@ -87,11 +89,17 @@ struct EndRecord {
 struct AccountState {
   AccountId account;
   AccountKind kind = AccountKind::token;
-  Money spent;                                           // over the lifetime
-  std::array<int64_t, kWindowCount - 1> window_index{};  // second, minute, hour, day, month
+  Money spent;  // over the lifetime
+  WindowEnds window_end{};
   std::array<Money, kWindowCount - 1> window_spent{};
   Money ceiling;
   bool blocked = false;
+};
+
+// The windows of an account were made to end at other instants, with what was used in them.
+struct MovedWindows {
+  AccountId account;
+  WindowEnds windows{};
 };
 
 // What a checkpoint must write to follow the ledger from one take_changes() to the next.
@@ -120,7 +128,7 @@ struct Balance {
 
 class Ledger {
  public:
-  Ledger();
+  explicit Ledger(TimeZone zone = {});
   ~Ledger();
   Ledger(const Ledger&) = delete;
   Ledger& operator=(const Ledger&) = delete;
@@ -186,9 +194,17 @@ class Ledger {
   // the caller must treat the journal as damaged. An overrun blocks the first account again.
   bool replay(const EndRecord& record);
   std::vector<EndRecord> finish_recovery(uint64_t next_reservation_min);
-  // Charges `amount` more to an account at `now`, in every window: what a journal lost by a power
-  // failure can not account for.
-  void write_off(const AccountId& account, Money amount, Time now);
+  void replay(const MovedWindows& record);
+  // After finish_recovery(): windows that were opened under another zone, or other rules of this
+  // one, end from now on where a window of this zone ends, never earlier than before. So what was
+  // used in a window that still runs is not forgotten, and none of this zone overlaps it. What was
+  // moved is to be journaled.
+  std::vector<MovedWindows> move_windows();
+  // Charges `amount` more to an account, in every window: what a journal lost by a power failure
+  // can not account for.
+  void write_off(const AccountId& account, Money amount, const WindowEnds& windows);
+  // The windows of an instant.
+  WindowEnds windows_at(Time now) const;
 
   // What changed since the last call, or since what was loaded. Cheap where little changed.
   void take_changes(Changes& into);

@@ -14,7 +14,10 @@
 namespace satgate::ledger {
 
 struct Ledger::Impl {
+  explicit Impl(TimeZone zone) : calendar(std::move(zone)) {}
+
   mutable std::mutex mutex;  // guards everything below
+  Calendar calendar;
   AccountTable accounts;
   std::unordered_map<AccountId, Carve> carves;  // open ones, by child
   HoldSlab holds;
@@ -49,9 +52,9 @@ struct Ledger::Impl {
   void open_carve(const AccountId& child, Money amount, std::vector<Account*> from);
 };
 
-// Moves `use` on to the window `index`; what was in an older window is history.
-inline void roll(WindowUse& use, int64_t index) {
-  if (use.index < index) use = WindowUse{index, Money(), Money()};
+// Moves `use` on to the window that ends at `end`; what was in an older window is history.
+inline void roll(WindowUse& use, int64_t end) {
+  if (use.end < end) use = WindowUse{end, Money(), Money()};
 }
 
 }  // namespace satgate::ledger

@@ -371,7 +371,7 @@ class History {
   void write_off() {
     const Number a = below(kAccounts);
     const int64_t amount = amount_up_to(5);
-    ledger_->write_off(ids_[a], Money::nano(amount), now_);
+    ledger_->write_off(ids_[a], Money::nano(amount), ledger_->windows_at(now_));
     model_.write_off(a, amount, now_);
     take_snapshot();
   }

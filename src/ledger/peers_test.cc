@@ -282,7 +282,7 @@ TEST_F(Peers, RefusedCallsLeaveNoTrace) {
 
 TEST_F(Peers, PowerFailureWriteOffCountsInEveryWindow) {
   const Path shared = path("A", limit(Window::hour, 10));
-  ledger_.write_off(id("A"), Money::credits(8), Time::seconds(10));
+  ledger_.write_off(id("A"), Money::credits(8), ledger_.windows_at(Time::seconds(10)));
   EXPECT_EQ(balance("A").spent, Money::credits(8));
   EXPECT_FALSE(reserve(shared, 3, Time::seconds(20)));
   EXPECT_TRUE(reserve(shared, 3, Time::seconds(3600)));

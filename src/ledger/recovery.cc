@@ -13,7 +13,7 @@ namespace {
 AccountState at_rest(const AccountId& id, const Account& account) {
   AccountState state{id, account.kind, account.spent, {}, {}, account.ceiling, account.blocked};
   for (size_t w = 0; w < kCalendarWindows; ++w) {
-    state.window_index[w] = account.windows[w].index;
+    state.window_end[w] = account.windows[w].end;
     state.window_spent[w] = account.windows[w].spent;
   }
   return state;
@@ -25,13 +25,37 @@ HoldRecord record_of(const Hold& hold, Time made_at) {
   record.reservation = hold.id;
   record.at = made_at;
   record.amount = hold.amount;
-  const WindowIndexes at = window_indexes(made_at);
-  for (const Stake& stake : hold.stakes.list()) {
-    const Time counts_at = stake.windows == at ? Time() : instant_in(stake.windows);
-    record.entries[record.size++] = {stake.id, stake.kind, counts_at};
-  }
+  for (const Stake& stake : hold.stakes.list())
+    record.entries[record.size++] = {stake.id, stake.kind, stake.windows};
   return record;
 }
+
+// Moves the ends of windows to where windows of the calendar end. Accounts stand mostly in the same
+// windows, so what was found for one is kept for the next.
+class WindowMover {
+ public:
+  explicit WindowMover(const Calendar& calendar) : calendar_(calendar) {}
+
+  // False when nothing had to be moved.
+  bool move(Account& account) {
+    bool any = false;
+    for (size_t w = 0; w < kCalendarWindows; ++w) {
+      WindowUse& use = account.windows[w];
+      if (use.spent == Money()) continue;  // nothing to remember
+      if (from_[w] != use.end) {
+        from_[w] = use.end;
+        to_[w] = calendar_.span(kAllWindows[w], use.end - 1).end;
+      }
+      any = any || to_[w] != use.end;
+      use.end = to_[w];
+    }
+    return any;
+  }
+
+ private:
+  const Calendar& calendar_;
+  WindowEnds from_{}, to_{};
+};
 
 }  // namespace
 
@@ -41,7 +65,7 @@ void Ledger::load(const AccountState& state) {
   account.kind = state.kind;
   change_use(account, state.spent - account.spent, Money());
   for (size_t w = 0; w < kCalendarWindows; ++w) {
-    account.windows[w] = WindowUse{state.window_index[w], state.window_spent[w], Money()};
+    account.windows[w] = WindowUse{state.window_end[w], state.window_spent[w], Money()};
   }
   account.ceiling = state.ceiling;
   account.blocked = state.blocked;
@@ -102,14 +126,37 @@ std::vector<EndRecord> Ledger::finish_recovery(uint64_t next_reservation_min) {
   return expire(Time{INT64_MAX});
 }
 
-void Ledger::write_off(const AccountId& id, Money amount, Time now) {
-  const WindowIndexes indexes = window_indexes(now);
+void Ledger::replay(const MovedWindows& record) {
+  const std::lock_guard lock(impl_->mutex);
+  Account& account = impl_->accounts.open(record.account, AccountKind::token);
+  impl_->touch(record.account, account);
+  for (size_t w = 0; w < kCalendarWindows; ++w)
+    account.windows[w].end = std::max(account.windows[w].end, record.windows[w]);
+}
+
+std::vector<MovedWindows> Ledger::move_windows() {
+  RELEASE_ASSERT(held_count() == 0);
+  std::vector<MovedWindows> moved;
+  const std::lock_guard lock(impl_->mutex);
+  WindowMover mover(impl_->calendar);
+  for (auto& [id, account] : impl_->accounts) {
+    // Those that are over, too: a clock that steps back must not open what they were.
+    if (!mover.move(account)) continue;
+    impl_->touch(id, account);
+    MovedWindows& record = moved.emplace_back(id);
+    for (size_t w = 0; w < kCalendarWindows; ++w)
+      record.windows[w] = account.windows[w].end;
+  }
+  return moved;
+}
+
+void Ledger::write_off(const AccountId& id, Money amount, const WindowEnds& windows) {
   const std::lock_guard lock(impl_->mutex);
   Account& account = impl_->accounts.open(id, AccountKind::token);
   change_use(account, amount, Money());
   impl_->touch(id, account);
   for (size_t w = 0; w < kCalendarWindows; ++w) {
-    roll(account.windows[w], indexes[w]);
+    roll(account.windows[w], windows[w]);
     account.windows[w].spent += amount;
   }
 }

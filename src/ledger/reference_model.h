@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -18,6 +19,22 @@ using Number = size_t;  // of an account
 inline constexpr size_t kCalendar = kWindowCount - 1;
 inline constexpr std::array kModelLongestFirst = {Window::lifetime, Window::month,  Window::day,
                                                   Window::hour,     Window::minute, Window::second};
+
+// Which window of UTC an instant falls into: hours since the epoch, months since January 1970, ...
+inline int64_t window_index(Window window, Time t) {
+  static constexpr std::array<int64_t, 4> kLengths = {1, 60, 3600, 86400};
+  using namespace std::chrono;
+  const auto day = floor<days>(sys_seconds(seconds(t.unix_seconds())));
+  if (window == Window::month) {
+    const year_month_day date{day};
+    return (static_cast<int>(date.year()) - 1970) * int64_t{12} +
+           static_cast<unsigned>(date.month()) - 1;
+  }
+  if (window == Window::lifetime) return 0;
+  const int64_t length = kLengths.at(static_cast<size_t>(window));
+  const int64_t second = t.unix_seconds();
+  return second / length - (second % length < 0 ? 1 : 0);
+}
 
 struct Item {
   Number account = 0;

@@ -22,18 +22,22 @@ Refusal refusal_of(const Stake& stake, Window window, Money charge, Use use) {
   return window == Window::lifetime ? Refusal::budget_exhausted : Refusal::budget_exceeded;
 }
 
+Time saturated(int64_t seconds) {
+  return Time{(Money::nano(kNanoPerSecond) * seconds).nano()};
+}
+
 std::optional<Time> reset_of(const Account& account, Window window, Refusal refusal,
-                             const WindowIndexes& now) {
+                             const WindowEnds& now) {
   // Waiting does not make a request smaller.
   if (window == Window::lifetime || refusal == Refusal::request_exceeds_budget) return {};
   const auto w = static_cast<size_t>(window);
-  return window_end_at(window, std::max(account.windows[w].index, now[w]));
+  return saturated(std::max(account.windows[w].end, now[w]));
 }
 
 // Collects misfits and keeps the one that CONTRACT.md reports.
 class Judge {
  public:
-  explicit Judge(const WindowIndexes& now) : now_(now) {}
+  explicit Judge(const WindowEnds& now) : now_(now) {}
 
   void blocked(const Stake& stake, Money charge) {
     if (!stake.balance().blocked || !beats(Refusal::account_blocked)) return;
@@ -75,7 +79,7 @@ class Judge {
  private:
   bool beats(Refusal refusal) const { return !worst_ || refusal < worst_->refusal; }
 
-  const WindowIndexes& now_;
+  const WindowEnds& now_;
   std::optional<Misfit> worst_;
 };
 
@@ -128,7 +132,7 @@ void Stakes::cover() {
   }
 }
 
-std::optional<Misfit> find_misfit(const Stakes& stakes, Money amount, const WindowIndexes& now) {
+std::optional<Misfit> find_misfit(const Stakes& stakes, Money amount, const WindowEnds& now) {
   Judge judge(now);
   for (const Stake& stake : stakes.list()) {
     const Money charge = stake.charge(amount);
@@ -141,7 +145,7 @@ std::optional<Misfit> find_misfit(const Stakes& stakes, Money amount, const Wind
 
 std::optional<Misfit> find_carve_misfit(const Stakes& stakes, Money amount) {
   // No window is in use in a window that never comes: only the size of the carve counts there.
-  WindowIndexes never;
+  WindowEnds never;
   never.fill(INT64_MAX);
   Judge judge(never);
   for (const Stake& stake : stakes.list()) {
@@ -193,7 +197,7 @@ std::optional<LeaseShortage> take_low(Stakes& stakes, Money amount) {
   return low;
 }
 
-Money tightest(const Stakes& stakes, const WindowIndexes& now) {
+Money tightest(const Stakes& stakes, const WindowEnds& now) {
   Money least = Money::max();
   for (const Stake& stake : stakes.list()) {
     if (stake.is_rate()) continue;

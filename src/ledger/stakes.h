@@ -18,9 +18,9 @@ struct Stake {
   AccountId id;
   Account* account = nullptr;  // null: the account has no history yet
   SpendLimits limits;
-  WindowIndexes windows{};  // of a hold: the windows it counts in
-  Money covered;            // set aside on this account by open carves of this path
-  size_t entry = 0;         // the first entry of the path with this account
+  WindowEnds windows{};  // of a hold: the windows it counts in
+  Money covered;         // set aside on this account by open carves of this path
+  size_t entry = 0;      // the first entry of the path with this account
   AccountKind kind = AccountKind::token;
   bool is_covered = false;  // such a carve exists, even if nothing is left of it
 
@@ -48,7 +48,7 @@ class Stakes {
 };
 
 // Why `amount` does not fit, in the order of ledger.h; nothing if it does.
-std::optional<Misfit> find_misfit(const Stakes& stakes, Money amount, const WindowIndexes& now);
+std::optional<Misfit> find_misfit(const Stakes& stakes, Money amount, const WindowEnds& now);
 
 // As find_misfit for a carve: what was set aside already needs no headroom, windows are not
 // charged.
@@ -61,6 +61,6 @@ std::optional<LeaseShortage> find_shortage(const Stakes& stakes, Money amount);
 std::optional<LeaseShortage> take_low(Stakes& stakes, Money amount);
 
 // The least that a limit of a money account leaves; Money::max() without limits.
-Money tightest(const Stakes& stakes, const WindowIndexes& now);
+Money tightest(const Stakes& stakes, const WindowEnds& now);
 
 }  // namespace satgate::ledger

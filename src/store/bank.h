@@ -41,6 +41,7 @@ struct BankOptions {
   std::filesystem::path data_dir;
   Durability durability = Durability::normal;
   int64_t sync_ms = limits::journal_sync_ms_max;
+  TimeZone timezone = {};     // of the windows
   bool group_writes = false;  // false: holds and ends are written when a method returns
 };
 

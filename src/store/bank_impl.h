@@ -26,7 +26,8 @@ class Bank::Impl {
         clock(bank_clock),
         dir(std::move(data_dir)),
         key(std::move(signing_key)),
-        shared(std::move(database)) {}
+        shared(std::move(database)),
+        ledger(bank_options.timezone) {}
 
   const BankOptions options;
   const Clock& clock;
@@ -72,6 +73,7 @@ class Bank::Impl {
  private:
   struct Run;
   Result<JournalReader> replay_journal(const Run& run);
+  Result<void> move_windows();
   Result<void> write_off_leases(Time now);
 
   std::mutex rollups_mutex_;

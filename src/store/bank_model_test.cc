@@ -497,7 +497,7 @@ class History {
       ++seen_["clock back"];
     } else if (below(3) == 0) {
       const Window window = kAllWindows[below(kCalendar)];
-      now_ = *window_end(window, now_);  // the first instant of the next one
+      now_ = Time::seconds(window_span(window, now_).end);  // the first instant of the next one
       ++seen_["roll-over"];
     } else {
       now_.unix_ns += seconds * kNanoPerSecond;
@@ -648,7 +648,7 @@ class History {
       charged.spent = balance.spent.nano();
       charged.blocked = balance.blocked;
       for (size_t w = 0; w < kCalendar; ++w) {
-        charged.index[w] = window_index(kAllWindows[w], now_);
+        charged.index[w] = ledger::window_index(kAllWindows[w], now_);
         charged.in_window[{w, charged.index[w]}] = balance.window_spent[w].nano();
       }
     }

@@ -66,6 +66,7 @@ Result<void> Bank::Impl::recover(const BankHooks& hooks) {
   if (!charge(ends, EventKind::recovery, "the gateway stopped while the call was under way", now)) {
     return fail(journal->failure());
   }
+  TRY(move_windows());
   if (run.power_failed) TRY(write_off_leases(now));
   // What the leases covered is charged now, or known not to be spent: they start anew. Only after
   // the journal is on disk, because it alone says what was spent.
@@ -116,10 +117,22 @@ Result<JournalReader> Bank::Impl::replay_journal(const Run& run) {
   return reader;
 }
 
+// Written before anybody is served: what a window holds now must be found in it by a later replay.
+Result<void> Bank::Impl::move_windows() {
+  std::string head;
+  for (const ledger::MovedWindows& moved : ledger.move_windows()) {
+    head.clear();
+    encode_windows(head, moved);
+    if (!journal->queue({RecordType::windows, head, {}})) return fail(journal->failure());
+  }
+  return {};
+}
+
 // The unsynced end of the journal may be lost, and with it up to a lease of spending per account.
 // It is charged: the cap holds at the spender's expense.
 Result<void> Bank::Impl::write_off_leases(Time now) {
   TRY_ASSIGN(const std::vector<Lease> leases, LeaseBook::read(shared.database));
+  const ledger::WindowEnds windows = ledger.windows_at(now);
   std::string head;
   for (const Lease& lease : leases) {
     const Money rest = lease.ceiling - ledger.balance(lease.account, now).spent;
@@ -134,11 +147,11 @@ Result<void> Bank::Impl::write_off_leases(Time now) {
                     to_string(lease.kind), to_string(lease.account));
     event.detail = detail;
     head.clear();
-    encode_write_off(head, {lease.account, lease.kind, rest, now});
+    encode_write_off(head, {lease.account, lease.kind, rest, now, windows});
     const Line line{RecordType::write_off, head, &event, rest};
     if (!queue(std::span(&line, 1))) return fail(journal->failure());
     ledger.raise_ceiling(lease.account, lease.kind, Money());
-    ledger.write_off(lease.account, rest, now);
+    ledger.write_off(lease.account, rest, windows);
     ++report.leases_written_off;
   }
   return {};

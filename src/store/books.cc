@@ -14,12 +14,12 @@ using sqlite::Database;
 using sqlite::Statement;
 
 constexpr std::string_view kPutAccount =
-    "REPLACE INTO accounts (account, kind, spent, second, second_spent, minute, minute_spent, "
-    "hour, hour_spent, day, day_spent, month, month_spent, blocked) "
+    "REPLACE INTO accounts (account, kind, spent, second_end, second_spent, minute_end, "
+    "minute_spent, hour_end, hour_spent, day_end, day_spent, month_end, month_spent, blocked) "
     "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
 constexpr std::string_view kGetAccounts =
-    "SELECT account, kind, spent, second, second_spent, minute, minute_spent, hour, hour_spent, "
-    "day, day_spent, month, month_spent, blocked FROM accounts";
+    "SELECT account, kind, spent, second_end, second_spent, minute_end, minute_spent, hour_end, "
+    "hour_spent, day_end, day_spent, month_end, month_spent, blocked FROM accounts";
 constexpr std::string_view kFindKey =
     "SELECT id FROM spend_keys WHERE kind = ? AND subject = ? AND holder = ? AND upstream = ? AND "
     "tool = ? AND endpoint = ? AND model = ? AND decision = ? AND code = ? AND team = ? AND "
@@ -50,8 +50,8 @@ Result<ledger::AccountState> read_account(const Statement& row) {
   state.account = *account;
   TRY_ASSIGN(state.kind, account_kind(row.integer(1)));
   state.spent = Money::nano(row.integer(2));
-  for (size_t w = 0; w < state.window_index.size(); ++w) {
-    state.window_index[w] = row.integer(static_cast<int>(3 + 2 * w));
+  for (size_t w = 0; w < state.window_end.size(); ++w) {
+    state.window_end[w] = row.integer(static_cast<int>(3 + 2 * w));
     state.window_spent[w] = Money::nano(row.integer(static_cast<int>(4 + 2 * w)));
   }
   state.blocked = row.integer(13) != 0;
@@ -61,8 +61,8 @@ Result<ledger::AccountState> read_account(const Statement& row) {
 Result<void> put_account(Statement& put, const ledger::AccountState& state) {
   put.bind_blob(1, state.account.view()).bind(2, static_cast<int64_t>(state.kind));
   put.bind(3, state.spent.nano());
-  for (size_t w = 0; w < state.window_index.size(); ++w) {
-    put.bind(static_cast<int>(4 + 2 * w), state.window_index[w]);
+  for (size_t w = 0; w < state.window_end.size(); ++w) {
+    put.bind(static_cast<int>(4 + 2 * w), state.window_end[w]);
     put.bind(static_cast<int>(5 + 2 * w), state.window_spent[w].nano());
   }
   return put.bind(14, int64_t{state.blocked ? 1 : 0}).run();
@@ -122,7 +122,13 @@ Result<void> replay(ledger::Ledger& ledger, const RecordView& record) {
       if (!write_off) return fail("a write-off can not be read");
       // Makes the account with its kind, should the journal know it from nowhere else.
       ledger.raise_ceiling(write_off->account, write_off->kind, Money());
-      ledger.write_off(write_off->account, write_off->amount, write_off->at);
+      ledger.write_off(write_off->account, write_off->amount, write_off->windows);
+      return {};
+    }
+    case RecordType::windows: {
+      const auto moved = decode_windows(record.payload);
+      if (!moved) return fail("moved windows can not be read");
+      ledger.replay(*moved);
       return {};
     }
     case RecordType::checkpoint:

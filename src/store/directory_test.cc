@@ -284,20 +284,6 @@ TEST_F(DirectoryTest, NotedPointsAreBounded) {
   EXPECT_TRUE(directory_->note_point({account_id("point", "15000"), {}, {}, "", "", {}}));
 }
 
-// An account of before there were rates by the second: its windows are those of one instant.
-TEST_F(DirectoryTest, OldAccountsStandInTheFirstSecondOfTheirMinute) {
-  auto& database = shared_->database;
-  for (const char* back :
-       {"ALTER TABLE accounts DROP COLUMN second", "ALTER TABLE accounts DROP COLUMN second_spent",
-        "PRAGMA user_version=3",
-        "INSERT INTO accounts VALUES (x'01', 5, 7, 100, 3, 1, 3, 0, 3, 0, 3, 0)"})
-    ASSERT_TRUE(database.execute(back)) << back;
-  ASSERT_TRUE(sqlite::migrate(database));
-  EXPECT_EQ(database.query_integer("SELECT second FROM accounts").value(), 6000);
-  EXPECT_EQ(database.query_integer("SELECT second_spent FROM accounts").value(), 0);
-  EXPECT_EQ(database.query_integer("SELECT minute_spent FROM accounts").value(), 3);
-}
-
 TEST_F(DirectoryTest, ADatabaseOfANewerProgramIsRefused) {
   ASSERT_TRUE(shared_->database.execute("PRAGMA user_version=99"));
   const auto migrated = sqlite::migrate(shared_->database);

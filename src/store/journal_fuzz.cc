@@ -19,10 +19,22 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     encode_end(again, *end);
     if (!bytes.starts_with(again)) std::abort();
   }
+  if (const auto moved = decode_windows(bytes)) {
+    std::string again;
+    encode_windows(again, *moved);
+    if (bytes != again) std::abort();
+  }
   if (const auto hold = decode_hold(bytes)) {
     std::string again;
     encode_hold(again, *hold);
-    if (bytes != again) std::abort();
+    // One of before is written as it is written now, and reads the same.
+    const bool names_windows = (data[24] & 0x80) != 0;
+    if (names_windows && bytes != again) std::abort();
+    const auto reread = decode_hold(again);
+    if (!reread || reread->size != hold->size) std::abort();
+    for (size_t i = 0; i < hold->size; ++i) {
+      if (reread->entries[i].windows != hold->entries[i].windows) std::abort();
+    }
   }
   RecordView record;
   while (read_record(bytes, record) == FrameState::whole) {
@@ -33,7 +45,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   }
   // The checksum hides most inputs from what is behind it: frame the bytes as a record once more.
   if (size > 1 && size < kPayloadBytesMax) {
-    const auto type = static_cast<RecordType>(data[0] % 6 + 1);
+    const auto type = static_cast<RecordType>(data[0] % 7 + 1);
     std::string framed;
     append_record(framed, type, 1, 0, {reinterpret_cast<const char*>(data) + 1, size - 1}, {});
     if (read_record(framed, record) == FrameState::whole) {

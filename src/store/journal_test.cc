@@ -17,8 +17,9 @@ ledger::HoldRecord sample_hold(uint64_t reservation) {
   hold.at = Time::seconds(1'700'000'000);
   hold.amount = Money::credits(2);
   hold.size = 2;
-  hold.entries[0] = {account_id("token", "a"), AccountKind::token, {}};
-  hold.entries[1] = {account_id("budget", "b"), AccountKind::budget, Time::seconds(5)};
+  hold.entries[0] = {account_id("token", "a"), AccountKind::token, {1, 60, 3600, 86400, 2678400}};
+  hold.entries[1] = {
+      account_id("budget", "b"), AccountKind::budget, {61, 120, 3600, 86400, 2678400}};
   return hold;
 }
 
@@ -93,8 +94,8 @@ TEST(Record, PayloadsComeBackAsTheyWere) {
   ASSERT_EQ(hold->size, 2U);
   EXPECT_EQ(hold->entries[1].account, account_id("budget", "b"));
   EXPECT_EQ(hold->entries[1].kind, AccountKind::budget);
-  EXPECT_EQ(hold->entries[1].counts_at, Time::seconds(5));
-  EXPECT_EQ(hold->entries[0].counts_at, Time());
+  EXPECT_EQ(hold->entries[0].windows, sample_hold(7).entries[0].windows);
+  EXPECT_EQ(hold->entries[1].windows, sample_hold(7).entries[1].windows);
   for (size_t cut = 0; cut < bytes.size(); ++cut)
     EXPECT_FALSE(decode_hold(std::string_view(bytes).substr(0, cut))) << cut;
   EXPECT_FALSE(decode_hold(bytes + "x"));
@@ -109,12 +110,74 @@ TEST(Record, PayloadsComeBackAsTheyWere) {
   EXPECT_TRUE(end->overrun);
 
   bytes.clear();
-  encode_write_off(bytes, {account_id("token", "a"), AccountKind::policy, Money::nano(5), Time{6}});
+  const ledger::WindowEnds windows = {1, 60, 3600, 86400, 2678400};
+  encode_write_off(
+      bytes, {account_id("token", "a"), AccountKind::policy, Money::nano(5), Time{6}, windows});
   const auto write_off = decode_write_off(bytes);
   ASSERT_TRUE(write_off);
   EXPECT_EQ(write_off->kind, AccountKind::policy);
   EXPECT_EQ(write_off->amount, Money::nano(5));
   EXPECT_EQ(write_off->at, Time{6});
+  EXPECT_EQ(write_off->windows, windows);
+  EXPECT_EQ((RecordView{.type = RecordType::write_off, .payload = bytes + "{}"}.event_json()),
+            "{}");
+
+  bytes.clear();
+  encode_windows(bytes, {account_id("token", "a"), windows});
+  const auto moved = decode_windows(bytes);
+  ASSERT_TRUE(moved);
+  EXPECT_EQ(moved->account, account_id("token", "a"));
+  EXPECT_EQ(moved->windows, windows);
+  EXPECT_FALSE(decode_windows(bytes + "x"));
+}
+
+template <class T>
+void put(std::string& bytes, T value) {
+  bytes.append(reinterpret_cast<const char*>(&value), sizeof value);
+}
+
+// As versions 1 to 4 of the books wrote them: the windows are those of an instant in UTC.
+TEST(Record, HoldsAndWriteOffsOfBeforeNamedNoWindows) {
+  const Time at = *parse_time("2026-04-09T12:00:30Z");
+  const Time counts_at = *parse_time("2026-05-01T00:00:00Z");
+  const auto ends_at = [](Time t) {
+    ledger::WindowEnds ends;
+    for (size_t w = 0; w < ends.size(); ++w)
+      ends[w] = window_span(kAllWindows[w], t).end;
+    return ends;
+  };
+  std::string hold;
+  put(hold, uint64_t{7});
+  put(hold, at.unix_ns);
+  put(hold, int64_t{2});
+  put(hold, uint8_t{2});
+  hold += account_id("token", "a").view();
+  hold += std::string_view("\0\0", 2);
+  hold += account_id("budget", "b").view();
+  hold += std::string_view("\4\1", 2);
+  put(hold, counts_at.unix_ns);
+  const auto read = decode_hold(hold);
+  ASSERT_TRUE(read);
+  EXPECT_EQ(read->entries[0].windows, ends_at(at));
+  EXPECT_EQ(read->entries[1].windows, ends_at(counts_at));
+  // Written again it names them.
+  std::string again;
+  encode_hold(again, *read);
+  const auto reread = decode_hold(again);
+  ASSERT_TRUE(reread);
+  EXPECT_EQ(reread->entries[1].windows, read->entries[1].windows);
+
+  std::string write_off(account_id("token", "a").view());
+  put(write_off, uint8_t{1});
+  put(write_off, int64_t{5});
+  put(write_off, at.unix_ns);
+  const auto lost = decode_write_off(write_off);
+  ASSERT_TRUE(lost);
+  EXPECT_EQ(lost->kind, AccountKind::lineage);
+  EXPECT_EQ(lost->windows, ends_at(at));
+  write_off += "{}";
+  const RecordView record{.type = RecordType::write_off, .payload = write_off};
+  EXPECT_EQ(record.event_json(), "{}");
 }
 
 TEST(Journal, GoesOnWhereItStoppedOverManySegments) {

@@ -15,6 +15,7 @@ static_assert(std::endian::native == std::endian::little, "integers are copied a
 
 constexpr size_t kEndBytes = 8 + 1 + 8 + 1;
 constexpr size_t kWriteOffBytes = 16 + 1 + 8 + 8;
+static_assert(sizeof(ledger::WindowEnds) == 40, "another window needs another kind of record");
 constexpr std::string_view kSegmentMagic = "SGJOURN1";
 
 template <class T>
@@ -40,19 +41,36 @@ struct Fields {
   }
   AccountId account() { return AccountId{take<std::array<uint8_t, 16>>()}; }
   Money money() { return Money::nano(take<int64_t>()); }
+  ledger::WindowEnds windows() { return take<ledger::WindowEnds>(); }
 };
+
+// Set in the number of accounts of a hold, and in the kind of account of a write-off: the record
+// names its windows.
+constexpr uint8_t kNamesWindows = 0x80;
+
+ledger::WindowEnds windows_in_utc(Time at) {
+  ledger::WindowEnds ends;
+  for (size_t w = 0; w < ends.size(); ++w)
+    ends[w] = window_span(kAllWindows[w], at).end;
+  return ends;
+}
 
 bool is_known(uint8_t type) {
   return type >= static_cast<uint8_t>(RecordType::hold) &&
-         type <= static_cast<uint8_t>(RecordType::write_off);
+         type <= static_cast<uint8_t>(RecordType::windows);
 }
 
-size_t fixed_bytes(RecordType type) {
+bool names_windows(std::string_view write_off) {
+  return write_off.size() > sizeof(AccountId) &&
+         (static_cast<uint8_t>(write_off[sizeof(AccountId)]) & kNamesWindows) != 0;
+}
+
+size_t fixed_bytes(RecordType type, std::string_view payload) {
   switch (type) {
     case RecordType::end:
       return kEndBytes;
     case RecordType::write_off:
-      return kWriteOffBytes;
+      return kWriteOffBytes + (names_windows(payload) ? sizeof(ledger::WindowEnds) : 0);
     default:
       return 0;
   }
@@ -65,21 +83,25 @@ bool RecordView::carries_event() const {
 }
 
 std::string_view RecordView::event_json() const {
-  const size_t fixed = fixed_bytes(type);
+  const size_t fixed = fixed_bytes(type, payload);
   return payload.size() < fixed ? std::string_view() : payload.substr(fixed);
 }
 
+// Most accounts stand in the windows of the call; those are written once, from its second on.
 void encode_hold(std::string& out, const ledger::HoldRecord& record) {
   put(out, record.reservation);
   put(out, record.at.unix_ns);
   put(out, record.amount.nano());
-  put(out, static_cast<uint8_t>(record.size));
+  put(out, static_cast<uint8_t>(record.size | kNamesWindows));
+  const ledger::WindowEnds usual =
+      record.size == 0 ? ledger::WindowEnds{} : record.entries[0].windows;
+  if (record.size > 0) put(out, usual);
   for (size_t i = 0; i < record.size; ++i) {
-    out += record.entries[i].account.view();
-    put(out, static_cast<uint8_t>(record.entries[i].kind));
-    const Time counts_at = record.entries[i].counts_at;
-    put(out, static_cast<uint8_t>(counts_at == Time() ? 0 : 1));
-    if (counts_at != Time()) put(out, counts_at.unix_ns);
+    const ledger::HoldRecord::Entry& entry = record.entries[i];
+    out += entry.account.view();
+    put(out, static_cast<uint8_t>(entry.kind));
+    put(out, static_cast<uint8_t>(entry.windows == usual ? 0 : 1));
+    if (entry.windows != usual) put(out, entry.windows);
   }
 }
 
@@ -92,14 +114,32 @@ void encode_end(std::string& out, const ledger::EndRecord& record) {
 
 void encode_write_off(std::string& out, const WriteOff& record) {
   out += record.account.view();
-  put(out, static_cast<uint8_t>(record.kind));
+  put(out, static_cast<uint8_t>(static_cast<uint8_t>(record.kind) | kNamesWindows));
   put(out, record.amount.nano());
   put(out, record.at.unix_ns);
+  put(out, record.windows);
 }
 
 void encode_account(std::string& out, const AccountId& account) {
   out += account.view();
 }
+
+void encode_windows(std::string& out, const ledger::MovedWindows& record) {
+  out += record.account.view();
+  put(out, record.windows);
+}
+
+namespace {
+
+// The windows of an account where they are not the usual ones. Nothing: it can not be read.
+std::optional<ledger::WindowEnds> other_windows(Fields& fields, bool names_windows) {
+  if (names_windows) return fields.windows();
+  const Time counts_at{fields.take<int64_t>()};
+  if (counts_at == Time()) return std::nullopt;
+  return windows_in_utc(counts_at);
+}
+
+}  // namespace
 
 std::optional<ledger::HoldRecord> decode_hold(std::string_view payload) {
   Fields fields{payload};
@@ -107,18 +147,25 @@ std::optional<ledger::HoldRecord> decode_hold(std::string_view payload) {
   record.reservation = fields.take<uint64_t>();
   record.at.unix_ns = fields.take<int64_t>();
   record.amount = fields.money();
-  record.size = fields.take<uint8_t>();
+  const auto size = fields.take<uint8_t>();
+  const bool names_windows = (size & kNamesWindows) != 0;
+  record.size = size & ~kNamesWindows;
   if (record.size > record.entries.size() || record.amount.is_negative()) return std::nullopt;
+  ledger::WindowEnds usual{};
+  if (record.size > 0) usual = names_windows ? fields.windows() : windows_in_utc(record.at);
   for (size_t i = 0; i < record.size; ++i) {
-    record.entries[i].account = fields.account();
+    ledger::HoldRecord::Entry& entry = record.entries[i];
+    entry.account = fields.account();
     const auto kind = fields.take<uint8_t>();
     if (kind > static_cast<uint8_t>(AccountKind::rate)) return std::nullopt;
-    record.entries[i].kind = static_cast<AccountKind>(kind);
-    const auto has_time = fields.take<uint8_t>();
-    if (has_time > 1) return std::nullopt;
-    if (has_time == 0) continue;
-    record.entries[i].counts_at.unix_ns = fields.take<int64_t>();
-    if (record.entries[i].counts_at == Time()) return std::nullopt;
+    entry.kind = static_cast<AccountKind>(kind);
+    entry.windows = usual;
+    const auto has_other = fields.take<uint8_t>();
+    if (has_other > 1) return std::nullopt;
+    if (has_other == 0) continue;
+    const auto windows = other_windows(fields, names_windows);
+    if (!windows || (names_windows && (i == 0 || *windows == usual))) return std::nullopt;
+    entry.windows = *windows;
   }
   if (!fields.ok || !fields.bytes.empty() || record.reservation == 0) return std::nullopt;
   return record;
@@ -147,8 +194,10 @@ std::optional<WriteOff> decode_write_off(std::string_view payload) {
   const auto kind = fields.take<uint8_t>();
   record.amount = fields.money();
   record.at.unix_ns = fields.take<int64_t>();
-  if (kind > static_cast<uint8_t>(AccountKind::rate)) return std::nullopt;
-  record.kind = static_cast<AccountKind>(kind);
+  record.windows = (kind & kNamesWindows) != 0 ? fields.windows() : windows_in_utc(record.at);
+  const auto plain_kind = static_cast<uint8_t>(kind & ~kNamesWindows);
+  if (plain_kind > static_cast<uint8_t>(AccountKind::rate)) return std::nullopt;
+  record.kind = static_cast<AccountKind>(plain_kind);
   if (!fields.ok || record.amount.is_negative()) return std::nullopt;
   return record;
 }
@@ -158,6 +207,13 @@ std::optional<AccountId> decode_account(std::string_view payload) {
   const AccountId account = fields.account();
   if (!fields.ok || !fields.bytes.empty()) return std::nullopt;
   return account;
+}
+
+std::optional<ledger::MovedWindows> decode_windows(std::string_view payload) {
+  Fields fields{payload};
+  const ledger::MovedWindows record{fields.account(), fields.windows()};
+  if (!fields.ok || !fields.bytes.empty()) return std::nullopt;
+  return record;
 }
 
 void append_record(std::string& out, RecordType type, uint64_t seq, uint64_t durable_seq,

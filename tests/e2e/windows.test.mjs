@@ -124,3 +124,105 @@ test('limits raised and lowered under load: never more is served than the highes
     await Promise.all(clients);
     assert.equal(await gateway.spent('agent'), settled);
   });
+
+const secondsAhead = (instant) => Math.round((Date.parse(instant) - Date.now()) / 1000);
+
+// A gateway in a time zone at an instant, and a daily limit of three calls.
+async function zoneShop(t, timezone, instant) {
+  const machine = new Machine(t);
+  machine.fails({ clock: secondsAhead(instant) });
+  const shop = await crashShop(t, { machine });
+  const { gateway } = shop;
+  const move = (to) => machine.fails({ clock: secondsAhead(to) });
+  const inZone = async (name) => {
+    gateway.options.config.timezone = name;
+    await gateway.start();
+  };
+  await gateway.stop();
+  await inZone(timezone);
+  const token = await gateway.token('agent', '--daily-limit', '6.000000003');
+  const buy = () => call(`${gateway.url}/dear/agent`, { headers: bearer(token) });
+  const buyAll = async () => {
+    let served = 0;
+    for (;;) {
+      const answer = await buy();
+      if (answer.status !== 200) return { served, refused: answer.json };
+      served++;
+    }
+  };
+  return { gateway, move, inZone, buyAll };
+}
+
+test('a day ends at midnight of the configured zone, and resets_at is exact', async (t) => {
+  const { gateway, move, buyAll } = await zoneShop(t, 'Asia/Kathmandu', '2026-04-09T18:14:30Z');
+  const first = await buyAll();
+  assert.equal(first.served, 3);
+  assert.equal(first.refused.error, 'budget_exceeded');
+  assert.equal(first.refused.resets_at, '2026-04-09T18:15:00Z');
+  move('2026-04-09T18:15:01Z');
+  const next = await buyAll();
+  assert.equal(next.served, 3);
+  assert.equal(next.refused.resets_at, '2026-04-10T18:15:00Z');
+  // The clock is set back over midnight: no day is opened again, not after a crash either.
+  move('2026-04-09T18:00:00Z');
+  assert.equal((await buyAll()).served, 0);
+  await gateway.kill9();
+  await gateway.start();
+  assert.equal((await buyAll()).served, 0);
+});
+
+test('a day with a switch of the clocks is one day of 25 hours', async (t) => {
+  const { move, buyAll } = await zoneShop(t, 'Europe/Berlin', '2026-10-24T22:00:05Z');
+  const first = await buyAll();
+  assert.equal(first.served, 3);
+  assert.equal(first.refused.resets_at, '2026-10-25T23:00:00Z');
+  move('2026-10-25T22:59:30Z');
+  assert.equal((await buyAll()).served, 0);
+  move('2026-10-25T23:00:01Z');
+  assert.equal((await buyAll()).served, 3);
+});
+
+test('another zone after a crash: nothing of a running day is forgotten', async (t) => {
+  const { gateway, move, inZone, buyAll } = await zoneShop(t, 'UTC', '2026-04-09T12:00:00Z');
+  assert.equal((await buyAll()).served, 3);
+  await gateway.kill9();
+  await inZone('Europe/Berlin');
+  await gateway.kill9(); // what was moved is in the journal
+  await inZone('Europe/Berlin');
+  for (const still of ['2026-04-09T12:30:00Z', '2026-04-09T22:30:00Z', '2026-04-10T00:30:00Z']) {
+    move(still);
+    const later = await buyAll();
+    assert.equal(later.served, 0, still);
+    assert.equal(later.refused.resets_at, '2026-04-10T22:00:00Z');
+  }
+  move('2026-04-10T22:00:01Z');
+  assert.equal((await buyAll()).served, 3);
+  await gateway.kill9();
+  await inZone('UTC');
+  move('2026-04-11T23:59:30Z');
+  assert.equal((await buyAll()).served, 0);
+  move('2026-04-12T00:00:01Z');
+  assert.equal((await buyAll()).served, 3);
+  assert.equal(nano(await gateway.spent('agent')), 9 * COSTS.dear);
+  const verified = await gateway.cli('audit', 'verify');
+  assert.equal(verified.code, 0, verified.said);
+});
+
+test('a zone changes by a restart alone, and an unknown one is a mistake', async (t) => {
+  const { gateway } = await httpShop(t);
+  const { config } = gateway.options;
+  config.timezone = 'Europe/Berlin';
+  config.endpoints['/api/search'].cost = '7 credits';
+  gateway.writeConfig();
+  gateway.child.kill('SIGHUP');
+  await eventually('it is refused', () => /timezone: .*restart the gateway/s
+    .test(gateway.child.log));
+  const token = await gateway.token('agent', '--total-limit', '100');
+  const search = await call(`${gateway.url}/api/search`, { headers: bearer(token) });
+  assert.equal(search.headers['x-cost-per-call'], '2.00 USD');
+  config.timezone = 'Europe/Atlantis';
+  gateway.writeConfig();
+  const check = await gateway.cli('config', 'check', gateway.file);
+  assert.equal(check.code, 1);
+  assert.match(check.said, /line \d+: timezone: 'Europe\/Atlantis' is no time zone/);
+});

@@ -80,9 +80,9 @@ void declare_attenuate(CLI::App& command, AttenuateFlags& flags) {
         ->check(CLI::Validator(is_credits, "", ""));
   };
   credits("--budget-max", flags.budget_max, "most that it may spend ever");
-  credits("--budget-hourly", flags.hourly, "most in a calendar hour (UTC)");
-  credits("--budget-daily", flags.daily, "most in a calendar day (UTC)");
-  credits("--budget-monthly", flags.monthly, "most in a calendar month (UTC)");
+  credits("--budget-hourly", flags.hourly, "most in a calendar hour");
+  credits("--budget-daily", flags.daily, "most in a calendar day");
+  credits("--budget-monthly", flags.monthly, "most in a calendar month");
   add_text(command, "--holder", flags.holder, "who gets it, for reports")->type_name("NAME");
   add_narrowing(command, flags.narrowing);
   command.get_option("--call-max")->check(CLI::Validator(is_credits, "", ""));

@@ -179,6 +179,7 @@ std::string print_settings(const flow::Settings& s) {
                  s.server.tls_certificate.empty() ? "" : " (TLS)");
   fmt::format_to(to, "admin       {}\n", s.admin.address);
   fmt::format_to(to, "mode        {}\n", to_string(s.mode));
+  fmt::format_to(to, "timezone    {}\n", s.timezone.name());
   fmt::format_to(to, "durability  {}\n", s.strict_durability ? "strict" : "normal");
   for (const auto& [hash, token] : s.api_keys)
     fmt::format_to(to, "api key     acts for {}\n", token);

@@ -116,6 +116,19 @@ void read_audit(YamlMap& root, flow::Settings& settings) {
   map->finish();
 }
 
+void read_timezone(YamlMap& root, flow::Settings& settings) {
+  const std::optional<std::string> name = root.text("timezone");
+  if (!name) return;
+  if (const auto zone = TimeZone::named(*name)) {
+    settings.timezone = *zone;
+  } else {
+    root.complain("timezone",
+                  fmt::format("'{}' is no time zone that this machine knows; write a name of the "
+                              "IANA data base, like Europe/Berlin (package tzdata)",
+                              *name));
+  }
+}
+
 void read_reload(YamlMap& root, flow::Settings& settings) {
   std::optional<YamlMap> map = root.map("reload");
   if (!map) return;
@@ -152,6 +165,7 @@ void read_server(YamlMap& root, Draft& draft) {
   read_listeners(root, settings);
   read_store(root);
   if (auto mode = read_mode(root, "mode")) settings.mode = *mode;
+  read_timezone(root, settings);
   settings.labels = root.strings("labels");
   read_audit(root, settings);
   read_limits(root, settings);

@@ -41,13 +41,19 @@ net::Task<> nothing() {
 
 // What only a restart can change, and must not seem to have changed.
 Result<void> check_reloadable(const flow::Settings& old, const flow::Settings& fresh) {
-  if (old.currency.nano_per_usd == fresh.currency.nano_per_usd &&
-      old.currency.nano_per_sat == fresh.currency.nano_per_sat) {
-    return {};
+  if (old.currency.nano_per_usd != fresh.currency.nano_per_usd ||
+      old.currency.nano_per_sat != fresh.currency.nano_per_sat) {
+    return fail(
+        "currency: a reload can not change what a credit is worth, because balances and tokens are "
+        "kept in credits; restart the gateway, or put the old values back");
   }
-  return fail(
-      "currency: a reload can not change what a credit is worth, because balances and tokens are "
-      "kept in credits; restart the gateway, or put the old values back");
+  if (old.timezone != fresh.timezone) {
+    return fail(fmt::format(
+        "timezone: a reload can not change it from {} to {} while windows are open; restart the "
+        "gateway, or put the old one back",
+        old.timezone.name(), fresh.timezone.name()));
+  }
+  return {};
 }
 
 std::string joined(const std::vector<std::string>& lines) {
@@ -140,6 +146,7 @@ Result<void> Runtime::open_books() {
   bank_options.durability =
       settings_->strict_durability ? store::Durability::strict : store::Durability::normal;
   bank_options.group_writes = true;
+  bank_options.timezone = settings_->timezone;
   TRY_ASSIGN(bank_, store::Bank::open(bank_options, clock_));
   TRY_ASSIGN(auto keyring, load_keyring(options_.data_dir, clock_.now()));
   TRY(put_config_budgets(*settings_));

@@ -94,8 +94,21 @@ ALTER TABLE accounts ADD COLUMN second_spent INTEGER NOT NULL DEFAULT 0;
 UPDATE accounts SET second = minute * 60;
 )sql";
 
+// A window is named by the second at which it ends, whatever the time zone that it was opened in.
+constexpr const char* kVersion5 = R"sql(
+ALTER TABLE accounts RENAME COLUMN second TO second_end;
+ALTER TABLE accounts RENAME COLUMN minute TO minute_end;
+ALTER TABLE accounts RENAME COLUMN hour TO hour_end;
+ALTER TABLE accounts RENAME COLUMN day TO day_end;
+ALTER TABLE accounts RENAME COLUMN month TO month_end;
+UPDATE accounts SET
+  second_end = second_end + 1, minute_end = (minute_end + 1) * 60, hour_end = (hour_end + 1) * 3600,
+  day_end = (day_end + 1) * 86400,
+  month_end = CAST(strftime('%s', '1970-01-01', (month_end + 1) || ' months') AS INTEGER);
+)sql";
+
 // migrations[i] brings version i to version i + 1.
-constexpr std::array kMigrations = {kVersion1, kVersion2, kVersion3, kVersion4};
+constexpr std::array kMigrations = {kVersion1, kVersion2, kVersion3, kVersion4, kVersion5};
 
 }  // namespace
 

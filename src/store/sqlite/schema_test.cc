@@ -3,9 +3,11 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <optional>
 #include <string_view>
 
+#include "store/books.h"
 #include "store/sqlite/database.h"
 #include "store/store_test_support.h"
 
@@ -45,6 +47,18 @@ INSERT INTO events VALUES (4, 2000000000, 'mint', NULL, NULL, NULL, NULL, NULL, 
   NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, '{}');
 )sql";
 
+// The other tables of version 1 that are loaded at a start.
+constexpr const char* kLaterUsed = R"sql(
+CREATE TABLE holds (reservation INTEGER PRIMARY KEY, record BLOB NOT NULL) STRICT;
+)sql";
+
+int64_t months_since_1970(Time t) {
+  using namespace std::chrono;
+  const year_month_day date{floor<days>(sys_seconds(seconds(t.unix_seconds())))};
+  return (static_cast<int>(date.year()) - 1970) * int64_t{12} +
+         static_cast<unsigned>(date.month()) - 1;
+}
+
 class Migration : public testing::Test {
  protected:
   Migration() {
@@ -82,10 +96,49 @@ TEST_F(Migration, OfTheFirstVersionLosesNothing) {
   EXPECT_EQ(number("SELECT count(*) FROM sqlite_schema WHERE name = 'events'"), 0);
   EXPECT_EQ(number("SELECT count(*) FROM tokens WHERE carved_account = '00ff'"), 1);
   EXPECT_EQ(number("SELECT count(*) FROM tokens WHERE carved_account IS NULL"), 1);
-  EXPECT_EQ(number("SELECT count(*) FROM accounts WHERE spent = 70 AND minute = 5 AND "
-                   "minute_spent = 1 AND day_spent = 3 AND month_spent = 4 AND blocked = 1 AND "
-                   "second = 300 AND second_spent = 0"),
+  // A window was numbered and is named by its end; it is the same window.
+  EXPECT_EQ(number("SELECT count(*) FROM accounts WHERE spent = 70 AND minute_end = 360 AND "
+                   "minute_spent = 1 AND hour_end = 25200 AND hour_spent = 2 AND "
+                   "day_end = 691200 AND day_spent = 3 AND month_end = 23587200 AND "
+                   "month_spent = 4 AND blocked = 1 AND second_end = 301 AND second_spent = 0"),
             1);
+}
+
+TEST_F(Migration, AWindowKeepsWhatWasSpentInItUntilItEnds) {
+  for (const std::string_view when : {"2026-04-09T18:30:59Z", "2026-12-31T23:59:59Z",
+                                      "2028-02-29T12:00:00Z", "2000-01-01T00:00:00Z"}) {
+    const Time at = *parse_time(when);
+    const int64_t second = at.unix_seconds();
+    TempDir dir;
+    auto database = Database::open(dir.path() / "satgate.db");
+    ASSERT_TRUE(database && database->execute(kFirstVersion));
+    ASSERT_TRUE(database->execute(kLaterUsed));
+    const AccountId id = account_id("token", "t");
+    auto put =
+        database->prepare("INSERT INTO accounts VALUES (?, 0, 50, ?, 1, ?, 2, ?, 3, ?, 4, 0)");
+    put->bind_blob(1, id.view()).bind(2, second / 60).bind(3, second / 3600);
+    ASSERT_TRUE(put->bind(4, second / 86400).bind(5, months_since_1970(at)).run());
+    ASSERT_TRUE(migrate(*database));
+
+    ledger::Ledger ledger;
+    const auto loaded = load_books(*database, ledger);
+    ASSERT_TRUE(loaded) << loaded.error().message;
+    for (size_t w = 1; w < ledger::kCalendarWindows; ++w) {
+      const Time next = Time::seconds(window_span(kAllWindows[w], at).end);
+      const Time last{next.unix_ns - 1};
+      EXPECT_EQ(ledger.balance(id, last).window_spent[w], Money::nano(static_cast<int64_t>(w)));
+      EXPECT_EQ(ledger.balance(id, next).window_spent[w], Money()) << when;
+    }
+    EXPECT_TRUE(ledger.move_windows().empty()) << "they are windows of UTC already";
+  }
+}
+
+TEST_F(Migration, OneThatFailsLeavesEverythingAsItWas) {
+  ASSERT_TRUE(database_->execute("UPDATE tokens SET record = 'no JSON' WHERE name = 'root'"));
+  ASSERT_FALSE(migrate(*database_));
+  EXPECT_EQ(number("PRAGMA user_version"), 1);
+  EXPECT_EQ(number("SELECT count(*) FROM events"), 4);
+  EXPECT_EQ(number("SELECT minute FROM accounts"), 5);
 }
 
 TEST_F(Migration, TwiceChangesNothing) {
