@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <bit>
 #include <cstring>
 
@@ -49,6 +50,8 @@ struct Fields {
 constexpr uint8_t kNamesWindows = 0x80;
 
 ledger::WindowEnds windows_in_utc(Time at) {
+  // Bytes may say any time; the first second of all can not be rounded down.
+  at.unix_ns = std::max(at.unix_ns, kNanoPerSecond - INT64_MAX);
   ledger::WindowEnds ends;
   for (size_t w = 0; w < ends.size(); ++w)
     ends[w] = window_span(kAllWindows[w], at).end;
