@@ -86,7 +86,10 @@ void say(const Context& context, const ApplyFlags& flags, const std::string& fil
     fmt::print("Nothing was written (--dry-run).\n");
     return;
   }
-  fmt::print("{} was changed. A gateway that runs takes it on SIGHUP: kill -HUP PID\n", file);
+  fmt::print(
+      "{} was changed. A gateway that runs takes it on SIGHUP (kill -HUP PID), or by itself with "
+      "`reload: {{watch: true}}`.\n",
+      file);
 }
 
 Outcome run_apply(const Context& context, const ApplyFlags& flags) {
