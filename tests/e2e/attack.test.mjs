@@ -175,8 +175,8 @@ test('no secret is ever in the record, in a log or in a file that others may rea
   });
   await call(`${gateway.url}/api/nowhere`, { headers: bearer(`${token}x`) });
   const events = JSON.stringify(await gateway.events());
-  const log = gateway.child.log;
   await gateway.stop();
+  const { log } = gateway.child;
   const secrets = [token.slice(3), 'my-private-prompt', 'sk-very-secret-upstream'];
   for (const secret of secrets) {
     assert.ok(!events.includes(secret), 'in an event');

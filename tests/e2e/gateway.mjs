@@ -282,6 +282,11 @@ export class Gateway {
     });
   }
 
+  // Waits until the log holds the line: it comes by another pipe than readiness and answers do.
+  says(pattern) {
+    return eventually(`${pattern} in the log`, () => pattern.test(this.child.log));
+  }
+
   async stop(signal = 'SIGTERM') {
     return this.child?.stop(signal);
   }

@@ -133,7 +133,7 @@ test('a reload that changes the currency is refused as a whole, and says what to
     config.currency = { usdPerCredit: 2 };
     config.endpoints['/api/search'].cost = '5 credits';
   }, refusals);
-  assert.match(gateway.child.log, /currency: .*restart the gateway/);
+  await gateway.says(/currency: .*restart the gateway/);
   assert.equal((await search()).headers['x-cost-per-call'], '2.00 USD');
   // Without the change of the currency the same file is taken.
   await reload(gateway, (config) => delete config.currency);
@@ -146,7 +146,7 @@ test('a bad config changes nothing, and the log says why', async (t) => {
   writeFileSync(gateway.file, 'version: 1\nnonsense: true\n');
   gateway.child.kill('SIGHUP');
   await eventually('it is refused', () => refusals(gateway) === 1);
-  assert.match(gateway.child.log, /line 2: nonsense: unknown key/);
+  await gateway.says(/line 2: nonsense: unknown key/);
   const search = await call(`${gateway.url}/api/search`, { headers: bearer(token) });
   assert.equal(search.status, 200);
 });
@@ -181,7 +181,7 @@ test('reload.watch takes every change by itself: in place, renamed, in a secret 
       (await search()).json?.headers['x-secret'] === 'Bearer two');
 
     writeFileSync(file, 'version: 1\nnonsense: true\n');
-    await eventually('it is refused', () => /nonsense: unknown key/.test(gateway.child.log));
+    await gateway.says(/nonsense: unknown key/);
     assert.equal((await search()).headers['x-cost-per-call'], '4.00 USD');
     price(5);
     gateway.writeConfig();
