@@ -16,6 +16,7 @@ Recorder::~Recorder() {
 }
 
 net::Watermark::Wait Recorder::recorded(bool strict) {
+  if (strict) ++asked_;
   return (strict ? durable_ : written_).reached(gateway_.bank.queued());
 }
 
@@ -38,9 +39,19 @@ void Recorder::pass_on() {
   durable_.advance(bank.durable());
   if (!bank.healthy()) durable_.fail();
   if (durable_.waiting()) {
-    bank.hurry();
+    ask_for_sync();
   } else {
     wants_sync_.store(false);
+  }
+}
+
+void Recorder::ask_for_sync() {
+  if (asked_ != asked_before_) {
+    asked_before_ = asked_;
+    loop_.post([] {});  // so that the loop looks for more to do, and does not wait for it
+  } else if (asked_ != hurried_) {
+    hurried_ = asked_;
+    gateway_.bank.hurry();
   }
 }
 

@@ -1,6 +1,7 @@
 // Recorder: how the calls of one loop wait for their records. Under normal durability they wait for
 // the end of the loop's turn, when one write takes the records of all of them; under strict until
-// the records are on disk.
+// the records are on disk. One sync takes the records of all calls that can still come as far as
+// theirs: it begins when a turn has brought no more of them, or when the journal would anyway.
 #pragma once
 
 #include <atomic>
@@ -27,12 +28,16 @@ class Recorder final : private Gateway::SyncListener {
   void write();
   void synced() override;
   void pass_on();
+  void ask_for_sync();
 
   Gateway& gateway_;
   net::Loop& loop_;
   net::Watermark written_;
   net::Watermark durable_;
   net::TurnHook hook_;
+  uint64_t asked_ = 0;                    // how often a call waited for the disk,
+  uint64_t asked_before_ = 0;             // up to the end of the last turn,
+  uint64_t hurried_ = 0;                  // and up to the last request for a sync
   std::atomic<bool> wants_sync_ = false;  // somebody waits for the disk
 };
 

@@ -5,9 +5,10 @@
 //    So after a power failure the books can be wrong by at most the lease, on the safe side.
 //  - the journal: each hold is written before the call is forwarded and each end, with its audit
 //    event, before the answer is complete. `write` makes it safe against kill -9; a group
-//    `fdatasync` at most 5 ms behind makes it safe against power loss (`strict`: before going on).
+//    `fdatasync` at most 5 ms behind makes it safe against power loss. A caller that must not go on
+//    before (`audit.durability: strict`) waits until durable() has come to queued(), see hurry().
 //    With `group_writes` holds and ends of many calls leave in one write: then a caller goes on
-//    only after flush(), or where the durability is strict once durable() has come to queued().
+//    only after flush().
 // A failed or uncertain write makes the bank refuse everything until it is opened again (Law 4.1).
 //
 // Thread-safe. Nothing on the call path touches SQLite: that is the keeper thread's work.
@@ -35,11 +36,8 @@ namespace satgate::store {
 class Directory;
 struct BankHooks;  // bank_hooks.h: what tests replace
 
-enum class Durability : uint8_t { normal, strict };
-
 struct BankOptions {
   std::filesystem::path data_dir;
-  Durability durability = Durability::normal;
   int64_t sync_ms = limits::journal_sync_ms_max;
   TimeZone timezone = {};     // of the windows
   bool group_writes = false;  // false: holds and ends are written when a method returns

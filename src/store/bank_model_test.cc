@@ -540,7 +540,6 @@ class History {
   void open() {
     BankOptions options;
     options.data_dir = dir_.path() / "data";
-    options.durability = strict_ ? Durability::strict : Durability::normal;
     options.group_writes = grouped_;
     options.sync_ms = 3'600'000;  // only when somebody waits: so the test decides what is synced
     BankHooks hooks;

@@ -55,7 +55,6 @@ Result<void> Bank::Impl::recover(const BankHooks& hooks) {
   }
   JournalOptions journal_options;
   journal_options.directory = dir.journal();
-  journal_options.strict = options.durability == Durability::strict;
   journal_options.sync_ms = options.sync_ms;
   journal_options.segment_bytes = hooks.segment_bytes;
   journal_options.files = hooks.files;

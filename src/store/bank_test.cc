@@ -61,11 +61,9 @@ class BankTest : public testing::Test {
  protected:
   BankTest() : clock_(kStart) {}
 
-  Result<std::unique_ptr<Bank>> open(const TempDir& dir, const BankHooks& hooks = fast_hooks(),
-                                     Durability durability = Durability::normal) {
+  Result<std::unique_ptr<Bank>> open(const TempDir& dir, const BankHooks& hooks = fast_hooks()) {
     BankOptions options;
     options.data_dir = dir.path() / "data";
-    options.durability = durability;
     return Bank::open(options, clock_, hooks);
   }
 
@@ -502,9 +500,9 @@ TEST_F(BankTest, ManyThreadsNeverPassTheCapAndARestartAgrees) {
   EXPECT_EQ(bank->balance(kBudget, kStart).spent, spent);
 }
 
-TEST_F(BankTest, StrictDurabilityAnswersOnceItIsOnDisk) {
+TEST_F(BankTest, WhoWaitsForTheDiskIsToldOnceItIsThereOrNeverWill) {
   FaultyFiles files;
-  auto bank = open(dir_, fast_hooks(&files), Durability::strict);
+  auto bank = open(dir_, fast_hooks(&files));
   ASSERT_TRUE(bank);
   std::atomic<int> syncs = 0;
   (*bank)->on_sync([&] {

@@ -29,7 +29,7 @@ Result<void> Journal::reopen(const JournalReader& end) {
     TRY(start_segment(1, last_seq_, written_chain_));
   } else {
     segment_ = end.segment();
-    offset_ = end.offset();
+    offset_ = zeroed_ = end.offset();
     const auto path = options_.directory / segment_name(segment_);
     TRY_ASSIGN(Fd file, open_file(path, O_RDWR));
     file_ = std::make_shared<Fd>(std::move(file));
@@ -72,7 +72,7 @@ Result<void> Journal::start_segment(uint32_t number, uint64_t before,
   TRY(sync_directory(options_.directory));
   file_ = std::make_shared<Fd>(std::move(file));
   segment_ = number;
-  offset_ = kSegmentHeaderBytes;
+  offset_ = zeroed_ = kSegmentHeaderBytes;
   return {};
 }
 
@@ -183,6 +183,18 @@ Result<void> Journal::write_batch(uint64_t before, const audit::ChainPoint& chai
   }
   TRY(write_all(file_->get(), batch_, offset_));
   offset_ += batch_.size();
+  return offset_ > zeroed_ ? write_zeros() : Result<void>();
+}
+
+// Zeros where the next records come. Room that was only reserved becomes part of the file when it
+// is first written, and a sync has to record that; of what was written before it syncs bytes alone,
+// in half the time.
+Result<void> Journal::write_zeros() {
+  const uint64_t until = std::min((offset_ / kZeroBytes + 1) * kZeroBytes, options_.segment_bytes);
+  if (until > offset_) {
+    TRY(write_all(file_->get(), std::string_view(zeros_).substr(0, until - offset_), offset_));
+  }
+  zeroed_ = std::max(until, offset_);
   return {};
 }
 
@@ -214,9 +226,11 @@ std::string Journal::failure() const {
 }
 
 void Journal::hurry() {
-  const std::lock_guard lock(mutex_);
-  hurry_ = true;
-  idle_ = false;
+  {
+    const std::lock_guard lock(mutex_);
+    hurry_ = true;
+    idle_ = false;
+  }
   work_.notify_all();
 }
 
@@ -244,7 +258,6 @@ void Journal::wait_for_work(std::unique_lock<std::mutex>& lock) {
     work_.wait(lock);
   }
   idle_ = false;
-  if (options_.strict) return;
   // Collect what others queue meanwhile: a sync costs more than the records in it.
   const auto until = std::chrono::steady_clock::now() + std::chrono::milliseconds(options_.sync_ms);
   work_.wait_until(lock, until, [this] { return stopping_ || hurry_; });

@@ -38,7 +38,6 @@ namespace satgate::store {
 
 struct JournalOptions {
   std::filesystem::path directory;
-  bool strict = false;  // sync back to back while somebody waits, instead of every `sync_ms`
   int64_t sync_ms = limits::journal_sync_ms_max;
   uint64_t segment_bytes = limits::journal_segment_bytes;
   Files* files = &system_files();
@@ -88,10 +87,13 @@ class Journal {
   void fail_closed(std::string_view reason);
 
  private:
+  static constexpr size_t kZeroBytes = 256 * 1024;
+
   explicit Journal(JournalOptions options) : options_(std::move(options)) {}
   Result<void> reopen(const JournalReader& end);
   Result<uint64_t> queue_locked(std::span<const Entry> entries);
   Result<void> write_batch(uint64_t before, const audit::ChainPoint& chain_before);
+  Result<void> write_zeros();
   // Writes and syncs the header of segment `number`, whose first record follows `before`.
   Result<void> start_segment(uint32_t number, uint64_t before, const audit::ChainPoint& chain);
   Result<void> write_all(int fd, std::string_view bytes, uint64_t offset);
@@ -118,6 +120,8 @@ class Journal {
   std::shared_ptr<Fd> file_;  // shared: a sync may outlast a rotation
   uint32_t segment_ = 0;
   uint64_t offset_ = 0;
+  uint64_t zeroed_ = 0;  // up to here the file was written before
+  const std::string zeros_ = std::string(kZeroBytes, '\0');
   std::string batch_;
   audit::ChainPoint written_chain_;  // after the last record written
 

@@ -140,6 +140,20 @@ test('a reload that changes the currency is refused as a whole, and says what to
   assert.equal((await search()).headers['x-cost-per-call'], '5.00 USD');
 });
 
+test('durability changes with a reload, for calls that begin later', async (t) => {
+  const { gateway } = await httpShop(t);
+  const token = await gateway.token('agent', '--total-limit', '100');
+  const durability = async () => (await (await gateway.adminApi('/api/v1/status')).json()).durability;
+  assert.equal(await durability(), 'normal');
+  for (const wanted of ['strict', 'normal']) {
+    await reload(gateway, (config) => (config.audit = { durability: wanted }));
+    assert.equal(await durability(), wanted);
+    const calls = await Promise.all(Array.from({ length: 8 }, () =>
+      call(`${gateway.url}/api/search`, { headers: bearer(token) })));
+    assert.ok(calls.every((one) => one.status === 200));
+  }
+});
+
 test('a bad config changes nothing, and the log says why', async (t) => {
   const { gateway } = await httpShop(t);
   const token = await gateway.token('agent', '--total-limit', '100');

@@ -143,8 +143,6 @@ Result<void> Runtime::record_config(std::string_view what) {
 Result<void> Runtime::open_books() {
   store::BankOptions bank_options;
   bank_options.data_dir = options_.data_dir;
-  bank_options.durability =
-      settings_->strict_durability ? store::Durability::strict : store::Durability::normal;
   bank_options.group_writes = true;
   bank_options.timezone = settings_->timezone;
   TRY_ASSIGN(bank_, store::Bank::open(bank_options, clock_));
@@ -270,7 +268,6 @@ Result<void> Runtime::take_config() {
   fresh->server = settings_->server;
   fresh->admin = settings_->admin;
   fresh->threads = settings_->threads;
-  fresh->strict_durability = settings_->strict_durability;
   std::shared_ptr<flow::mcp::Hub> hub = gateway_->hub();
   const bool same_servers =
       settings_->mcp_prefix == fresh->mcp_prefix && settings_->mcp_servers == fresh->mcp_servers;
