@@ -29,7 +29,7 @@ static_assert((5 * name_bytes_max + 4 * target_bytes_max + path_bytes_max +
               event_bytes_max);
 
 // The labels that have keys of their own, in the order they are written.
-constexpr std::array<std::string_view, 3> kLateLabels = {"team", "environment", "workflow"};
+constexpr std::array<JsonOut::Key, 3> kLateLabels = {"team", "environment", "workflow"};
 
 class Writer {
  public:
@@ -45,7 +45,7 @@ class Writer {
     if (event_.cost) json_.key("cost").money(*event_.cost);
     if (event_.decision) json_.key("decision").string(to_string(*event_.decision));
     json_.key("event").string(to_string(event_.kind));
-    for (const std::string_view name : kLateLabels)
+    for (const JsonOut::Key name : kLateLabels)
       label(name);
     other_labels();
     if (event_.call) call(*event_.call);
@@ -67,23 +67,24 @@ class Writer {
     json_.string(shortened += "...");
   }
 
-  void text(std::string_view key, std::string_view value, size_t bytes_max) {
+  void text(JsonOut::Key key, std::string_view value, size_t bytes_max) {
     if (value.empty()) return;
     json_.key(key);
     cut(value, bytes_max);
   }
 
-  void count(std::string_view key, uint64_t value) {
+  void count(JsonOut::Key key, uint64_t value) {
     if (value == 0) return;
     json_.key(key).integer(static_cast<int64_t>(std::min<uint64_t>(value, INT64_MAX)));
   }
 
   static bool has_own_key(std::string_view name) {
-    return name == "project" || std::ranges::find(kLateLabels, name) != kLateLabels.end();
+    return name == "project" ||
+           std::ranges::any_of(kLateLabels, [name](std::string_view late) { return late == name; });
   }
 
-  void label(std::string_view name) {
-    const auto found = std::ranges::find(event_.labels, name, &Label::name);
+  void label(JsonOut::Key name) {
+    const auto found = std::ranges::find(event_.labels, std::string_view(name), &Label::name);
     if (found != event_.labels.end()) text(name, found->value, label_value_bytes_max);
   }
 
@@ -96,7 +97,7 @@ class Writer {
       if (!open) json_.key("labels").object();
       open = true;
       ++written;
-      json_.key(label->name.substr(0, label_name_bytes_max));
+      json_.member(label->name.substr(0, label_name_bytes_max));
       cut(label->value, label_value_bytes_max);
     }
     if (open) json_.end();

@@ -73,6 +73,31 @@ TEST(Text, Glob) {
   EXPECT_GT(glob_weight("search*"), glob_weight("s*"));
 }
 
+// Every byte at every place of a word and behind one: what looks at eight at once must say the same
+// as what looks at each.
+TEST(Text, LooksAtEightBytesAsAtEach) {
+  const auto is_plain = [](unsigned c) { return c >= 0x20 && c < 0x7f && c != '"' && c != '\\'; };
+  const auto low = [](unsigned c) { return c >= 'A' && c <= 'Z' ? c + 32 : c; };
+  for (size_t size = 1; size <= 19; ++size) {
+    for (size_t at = 0; at < size; ++at) {
+      for (unsigned c = 0; c < 256; ++c) {
+        std::string text(size, 'k');
+        text[at] = static_cast<char>(c);
+        EXPECT_EQ(plain_length(text), is_plain(c) ? size : at) << size << " " << at << " " << c;
+        for (const unsigned other : {c ^ 0x20U, c ^ 0x80U, c}) {
+          std::string second(size, 'K');
+          second[at] = static_cast<char>(other);
+          EXPECT_EQ(equals_ignore_case(text, second), low(c) == low(other)) << c << " " << other;
+        }
+      }
+    }
+  }
+  EXPECT_EQ(plain_length("\x1f!!!!!!!"), 0U) << "a borrow from below";
+  EXPECT_EQ(plain_length("!!!!!!!\x1f\""), 7U);
+  EXPECT_TRUE(equals_ignore_case("", ""));
+  EXPECT_FALSE(equals_ignore_case("a", "ab"));
+}
+
 TEST(Text, Base64TakesEveryFlavourAndNothingElse) {
   EXPECT_EQ(base64_encode("a?>"), "YT8+");
   EXPECT_EQ(base64url_encode("a?>a"), "YT8-YQ");
@@ -126,8 +151,8 @@ TEST(JsonOut, EscapesAndSeparates) {
   std::string text;
   JsonOut out(text);
   out.object().key("a").array().integer(1).string("x\"\n\x01").end_array();
-  out.key("b").money(Money::nano(500'000'000)).key("c").object().end().key("d").boolean(true).end();
-  EXPECT_EQ(text, R"({"a":[1,"x\"\n\u0001"],"b":0.5,"c":{},"d":true})");
+  out.member("b\"").money(Money::nano(500'000'000)).key("c").object().end().key("d").boolean(true).end();
+  EXPECT_EQ(text, R"({"a":[1,"x\"\n\u0001"],"b\"":0.5,"c":{},"d":true})");
   std::string broken;
   append_json_string(broken, "a\xff\xc0\xaf");
   EXPECT_EQ(broken, "\"a\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\"");

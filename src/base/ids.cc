@@ -6,17 +6,25 @@
 #include "base/text.h"
 
 namespace satgate {
+namespace {
+
+constexpr std::array<std::array<char, 2>, 256> kHexPairs = [] {
+  constexpr std::string_view digits = "0123456789abcdef";
+  std::array<std::array<char, 2>, 256> pairs{};
+  for (size_t i = 0; i < pairs.size(); ++i)
+    pairs[i] = {digits[i >> 4], digits[i & 15]};
+  return pairs;
+}();
+
+}  // namespace
 
 std::string id_to_hex(const std::array<uint8_t, 16>& bytes) {
   return std::string(std::string_view(IdText(bytes)));
 }
 
 IdText::IdText(const std::array<uint8_t, 16>& bytes) {
-  constexpr std::string_view digits = "0123456789abcdef";
-  for (size_t i = 0; i < bytes.size(); ++i) {
-    digits_[2 * i] = digits[bytes[i] >> 4];
-    digits_[2 * i + 1] = digits[bytes[i] & 15];
-  }
+  for (size_t i = 0; i < bytes.size(); ++i)
+    std::memcpy(digits_.data() + 2 * i, kHexPairs[bytes[i]].data(), 2);
 }
 
 std::optional<std::array<uint8_t, 16>> id_from_hex(std::string_view text) {

@@ -2,20 +2,14 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <array>
 #include <charconv>
 #include <iterator>
 
+#include "base/append.h"
+#include "base/text.h"
+
 namespace satgate {
 namespace {
-
-constexpr std::array<bool, 256> kPlain = [] {
-  std::array<bool, 256> plain{};
-  for (size_t c = 0x20; c < 0x7f; ++c)
-    plain[c] = c != '"' && c != '\\';
-  return plain;
-}();
 
 // Length of the valid UTF-8 sequence at the front of `text`, or 0 (RFC 3629, table 3-7 of Unicode).
 size_t utf8_length(std::string_view text) {
@@ -37,14 +31,6 @@ size_t utf8_length(std::string_view text) {
     return 4;
   }
   return 0;
-}
-
-// How many bytes at the front stand for themselves: printable ASCII but for quote and backslash.
-size_t plain_length(std::string_view text) {
-  size_t n = 0;
-  while (n < text.size() && kPlain[static_cast<uint8_t>(text[n])])
-    ++n;
-  return n;
 }
 
 void append_escaped(std::string& out, char c) {
@@ -70,24 +56,10 @@ void append_escaped(std::string& out, char c) {
   }
 }
 
-// One growth of the string for all three.
-void append_between(std::string& out, std::string_view before, std::string_view text,
-                    std::string_view after) {
-  const size_t old = out.size();
-  const size_t size = old + before.size() + text.size() + after.size();
-  // g++ 12 passes the capacity rather than the size asked for: the size is not taken from there.
-  out.resize_and_overwrite(size, [&](char* bytes, size_t) {
-    char* at = std::copy(before.begin(), before.end(), bytes + old);
-    at = std::copy(text.begin(), text.end(), at);
-    std::copy(after.begin(), after.end(), at);
-    return size;
-  });
-}
-
 // `before` ends, and `after` begins, with the quotes.
 void append_quoted(std::string& out, std::string_view before, std::string_view text,
                    std::string_view after) {
-  if (plain_length(text) == text.size()) return append_between(out, before, text, after);
+  if (plain_length(text) == text.size()) return append_all(out, {before, text, after});
   out += before;
   while (true) {
     const size_t plain = plain_length(text);
@@ -136,7 +108,13 @@ JsonOut& JsonOut::close(char bracket) {
   return *this;
 }
 
-JsonOut& JsonOut::key(std::string_view name) {
+JsonOut& JsonOut::key(Key name) {
+  append_all(out_, {first_ ? "\"" : ",\"", name, "\":"});
+  first_ = true;
+  return *this;
+}
+
+JsonOut& JsonOut::member(std::string_view name) {
   append_quoted(out_, first_ ? "\"" : ",\"", name, "\":");
   first_ = true;
   return *this;

@@ -5,6 +5,7 @@
 //   out.object().key("cost").money(cost).key("tool").string(name).end();
 #pragma once
 
+#include <concepts>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -16,13 +17,29 @@ namespace satgate {
 
 class JsonOut {
  public:
+  // A literal that stands for itself, which the compiler checks.
+  class Key {
+   public:
+    template <std::convertible_to<std::string_view> Literal>
+    consteval Key(const Literal& literal) : text_(literal) {
+      for (const char c : text_) {
+        if (c < ' ' || c > '~' || c == '"' || c == '\\') throw "such a key has to be escaped";
+      }
+    }
+    constexpr operator std::string_view() const { return text_; }
+
+   private:
+    std::string_view text_;
+  };
+
   explicit JsonOut(std::string& out) : out_(out) {}
 
   JsonOut& object() { return open('{'); }
   JsonOut& end() { return close('}'); }
   JsonOut& array() { return open('['); }
   JsonOut& end_array() { return close(']'); }
-  JsonOut& key(std::string_view name);
+  JsonOut& key(Key name);
+  JsonOut& member(std::string_view name);  // as key(), of any text: escapes
   JsonOut& string(std::string_view text);  // escapes; invalid UTF-8 becomes U+FFFD
   JsonOut& integer(int64_t value);
   JsonOut& boolean(bool value);

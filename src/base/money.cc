@@ -90,11 +90,15 @@ AmountText::AmountText(__int128 nano, size_t decimals_min, std::string_view unit
   char* out = text_.data();
   if (negative) *out++ = '-';
   // A converted amount may be beyond 64 bits of nano-dollars; its units are not.
-  out = std::to_chars(out, text_.end(), static_cast<uint64_t>(nano / kNanoPerCredit)).ptr;
-  std::array<char, 9> fraction{};
-  auto rest = static_cast<uint32_t>(nano % kNanoPerCredit);
-  for (size_t i = fraction.size(); i-- > 0; rest /= 10)
-    fraction[i] = static_cast<char>('0' + rest % 10);
+  const bool fits = nano <= INT64_MAX;
+  const auto whole = static_cast<uint64_t>(fits ? static_cast<int64_t>(nano) / kNanoPerCredit
+                                                : nano / kNanoPerCredit);
+  out = std::to_chars(out, text_.end(), whole).ptr;
+  std::array<char, 9> fraction;
+  fraction.fill('0');
+  auto rest = static_cast<uint32_t>(nano - static_cast<__int128>(whole) * kNanoPerCredit);
+  for (size_t i = fraction.size(); rest != 0; rest /= 10)
+    fraction[--i] = static_cast<char>('0' + rest % 10);
   size_t decimals = fraction.size();
   while (decimals > decimals_min && fraction[decimals - 1] == '0')
     --decimals;

@@ -2,12 +2,31 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 
 namespace satgate {
 namespace {
 
 constexpr char lower(char c) {
   return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+}
+
+constexpr uint64_t kOnes = 0x0101010101010101ULL;
+constexpr uint64_t kHighs = 0x8080808080808080ULL;
+
+uint64_t word_at(std::string_view text, size_t i) {
+  uint64_t word = 0;
+  std::memcpy(&word, text.data() + i, sizeof word);
+  return word;
+}
+
+// The same of eight at once: 0x80 in each byte that is a capital letter, moved to where the case
+// is.
+uint64_t lower_all(uint64_t word) {
+  const uint64_t low = word & ~kHighs;
+  const uint64_t from_a = low + kOnes * (0x80 - 'A');
+  const uint64_t beyond_z = low + kOnes * (0x7f - 'Z');
+  return word | ((from_a & ~beyond_z & ~word & kHighs) >> 2);
 }
 
 constexpr std::string_view kStandard =
@@ -51,12 +70,6 @@ int hex_value(char c) {
 
 }  // namespace
 
-std::string_view trim(std::string_view text) {
-  const size_t first = text.find_first_not_of(" \t");
-  if (first == text.npos) return {};
-  return text.substr(first, text.find_last_not_of(" \t") - first + 1);
-}
-
 std::string lowercase(std::string_view text) {
   std::string out(text);
   std::ranges::transform(out, out.begin(), lower);
@@ -64,7 +77,32 @@ std::string lowercase(std::string_view text) {
 }
 
 bool same_letters(std::string_view a, std::string_view b) {
-  return std::ranges::equal(a, b, [](char x, char y) { return lower(x) == lower(y); });
+  size_t i = 0;
+  for (; i + 8 <= a.size(); i += 8) {
+    if (lower_all(word_at(a, i)) != lower_all(word_at(b, i))) return false;
+  }
+  return std::ranges::equal(
+      a.substr(i), b.substr(i), {}, [](char c) { return lower(c); },
+      [](char c) { return lower(c); });
+}
+
+// Eight bytes at a time. A borrow may make a plain byte look special, never a special one plain.
+size_t plain_length(std::string_view text) {
+  const auto is = [](uint64_t word, uint64_t byte) {
+    const uint64_t zero_there = word ^ (kOnes * byte);
+    return (zero_there - kOnes) & ~zero_there;
+  };
+  size_t i = 0;
+  for (; i + 8 <= text.size(); i += 8) {
+    const uint64_t word = word_at(text, i);
+    const uint64_t below_space = (word - kOnes * 0x20) & ~word;
+    const uint64_t special = word | below_space | is(word, '"') | is(word, '\\') | is(word, 0x7f);
+    if ((special & kHighs) != 0) break;
+  }
+  const auto is_plain = [](char c) { return c >= ' ' && c <= '~' && c != '"' && c != '\\'; };
+  while (i < text.size() && is_plain(text[i]))
+    ++i;
+  return i;
 }
 
 std::vector<std::string_view> split(std::string_view text, char separator) {

@@ -11,12 +11,27 @@
 
 namespace satgate {
 
-std::string_view trim(std::string_view text);               // spaces and tabs at both ends
-std::string lowercase(std::string_view text);               // ASCII only
-bool same_letters(std::string_view a, std::string_view b);  // of one size, in any case
-inline bool equals_ignore_case(std::string_view a, std::string_view b) {  // ASCII only
-  return a.size() == b.size() && same_letters(a, b);
+// Without the spaces and tabs at both ends.
+inline std::string_view trim(std::string_view text) {
+  const auto is_blank = [](char c) { return c == ' ' || c == '\t'; };
+  while (!text.empty() && is_blank(text.front()))
+    text.remove_prefix(1);
+  while (!text.empty() && is_blank(text.back()))
+    text.remove_suffix(1);
+  return text;
 }
+std::string lowercase(std::string_view text);  // ASCII only
+
+bool same_letters(std::string_view a, std::string_view b);  // of one size, in any case
+// ASCII only. Most texts that differ do so in size or in their first letter.
+inline bool equals_ignore_case(std::string_view a, std::string_view b) {
+  if (a.size() != b.size()) return false;
+  return a.empty() || (((a.front() ^ b.front()) & ~0x20) == 0 && same_letters(a, b));
+}
+
+// How many bytes at the front are printable ASCII but for quote and backslash: what stands for
+// itself in JSON.
+size_t plain_length(std::string_view text);
 
 // Parts between separators, each trimmed. "a, b" -> {"a","b"}; "" -> {""}.
 std::vector<std::string_view> split(std::string_view text, char separator);

@@ -56,7 +56,7 @@ void append_denial_members(JsonOut& out, const Denial& denial, const RequestId& 
   if (denial.cheapest_alternative) {
     const Alternative& other = *denial.cheapest_alternative;
     out.key("cheapest_alternative").object();
-    out.key(alternative_key(other.kind)).string(other.name);
+    out.member(alternative_key(other.kind)).string(other.name);
     out.key("cost").money(other.cost).end();
   }
   append_request_id(out, request);

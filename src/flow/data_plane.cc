@@ -36,7 +36,7 @@ std::string_view kind_word(Alternative::Kind kind) {
 
 // A rate in nano-credits per million tokens, as credits.
 void rate(JsonOut& out, std::string_view key, int64_t nano) {
-  out.key(key).money(Money::nano(nano));
+  out.member(key).money(Money::nano(nano));
 }
 
 }  // namespace
@@ -112,7 +112,7 @@ net::Task<> DataPlane::handle_prices(net::ServerExchange& http, const Settings& 
   out.key("credit").string(format_usd(Money::credits(1), settings.currency));
   out.key("prices").array();
   for (const tariff::Offer& offer : settings.tariff->listing()) {
-    out.object().key(kind_word(offer.kind)).string(offer.name);
+    out.object().member(kind_word(offer.kind)).string(offer.name);
     if (offer.per_token) {
       out.key("per_million_tokens").object();
       rate(out, "input", offer.rates.input);

@@ -54,6 +54,11 @@ ssize_t Descriptor::after_read(ssize_t got, size_t size, bool short_is_empty) {
   return got;
 }
 
+ssize_t Descriptor::after_write(ssize_t put) {
+  if (put < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) writable_ = false;
+  return put;
+}
+
 ssize_t Descriptor::receive(void* into, size_t size) {
   if (!readable_) {
     errno = EAGAIN;
@@ -90,8 +95,19 @@ ssize_t Descriptor::send(std::span<const iovec> pieces) {
   do {
     sent = ::sendmsg(fd_, &message, MSG_NOSIGNAL);
   } while (sent < 0 && errno == EINTR);
-  if (sent < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) writable_ = false;
-  return sent;
+  return after_write(sent);
+}
+
+ssize_t Descriptor::send(std::string_view bytes) {
+  if (!writable_) {
+    errno = EAGAIN;
+    return -1;
+  }
+  ssize_t sent = 0;
+  do {
+    sent = ::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+  } while (sent < 0 && errno == EINTR);
+  return after_write(sent);
 }
 
 ssize_t Descriptor::write(const void* from, size_t size) {
@@ -103,8 +119,7 @@ ssize_t Descriptor::write(const void* from, size_t size) {
   do {
     put = ::write(fd_, from, size);
   } while (put < 0 && errno == EINTR);
-  if (put < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) writable_ = false;
-  return put;
+  return after_write(put);
 }
 
 void Descriptor::attempt_all() {

@@ -12,6 +12,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string_view>
 #include <utility>
 
 #include "net/loop.h"
@@ -57,6 +58,7 @@ class Descriptor {
   // As the system calls, but -1 with EAGAIN at once where the last event says so. A short read from
   // a stream of packets tells that there is no more.
   ssize_t receive(void* into, size_t size);
+  ssize_t send(std::string_view bytes);
   ssize_t send(std::span<const iovec> pieces);
   // For pipes: short reads tell nothing.
   ssize_t read(void* into, size_t size);
@@ -79,6 +81,7 @@ class Descriptor {
  private:
   friend class Operation;
   ssize_t after_read(ssize_t got, size_t size, bool short_is_empty);
+  ssize_t after_write(ssize_t put);
 
   Loop& loop_;
   int fd_ = -1;

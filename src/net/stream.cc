@@ -17,6 +17,11 @@ namespace satgate::net {
 
 namespace {
 constexpr size_t kRecordBytes = 16 * 1024;  // plaintext of one TLS record
+constexpr size_t kJoinedBytesMax = 4096;
+
+std::string_view view(const iovec& piece) {
+  return {static_cast<const char*>(piece.iov_base), piece.iov_len};
+}
 }  // namespace
 
 std::string_view to_string(IoError error) {
@@ -181,11 +186,27 @@ void Stream::Write::take(size_t bytes) {
   front = {static_cast<char*>(front.iov_base) + bytes, front.iov_len - bytes};
 }
 
+// Copying a few small pieces together costs less than handing the kernel a list of them.
+ssize_t Stream::Write::send_rest() {
+  const auto rest = std::span<const iovec>(pieces_).subspan(first_, count_ - first_);
+  size_t size = 0;
+  for (const iovec& piece : rest)
+    size += piece.iov_len;
+  if (rest.size() == 1) return stream_.descriptor_.send(view(rest.front()));
+  std::array<char, kJoinedBytesMax> joined;
+  if (size > joined.size()) return stream_.descriptor_.send(rest);
+  char* at = joined.data();
+  for (const iovec& piece : rest) {
+    std::memcpy(at, piece.iov_base, piece.iov_len);
+    at += piece.iov_len;
+  }
+  return stream_.descriptor_.send(std::string_view(joined.data(), size));
+}
+
 bool Stream::Write::attempt_plain() {
   while (first_ < count_) {
     if (is_stopped(result_)) return true;
-    const auto rest = std::span<const iovec>(pieces_).subspan(first_, count_ - first_);
-    const ssize_t sent = stream_.descriptor_.send(rest);
+    const ssize_t sent = send_rest();
     if (sent < 0) {
       if (errno == EAGAIN || errno == EWOULDBLOCK) return false;
       result_ = std::unexpected(stream_.stop_reason(errno));

@@ -179,6 +179,7 @@ class Stream::Write final : public Step {
  private:
   bool attempt() override;
   bool attempt_plain();
+  ssize_t send_rest();
   bool attempt_tls();
   void take(size_t bytes);
   void fill_record();

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "base/text.h"
+
 namespace satgate::store {
 namespace {
 
@@ -27,9 +29,7 @@ constexpr size_t kTextBytesMax = 1024;
 
 // Whether the text stands in the JSON as it is.
 bool is_plain(std::string_view text) {
-  return text.size() <= kPlainBytesMax && std::ranges::all_of(text, [](char c) {
-           return c >= ' ' && c <= '~' && c != '"' && c != '\\';
-         });
+  return text.size() <= kPlainBytesMax && plain_length(text) == text.size();
 }
 
 std::string_view label(const AuditEvent& event, std::string_view name) {

@@ -78,7 +78,7 @@ struct ResponseHead {
 enum class Direction : uint8_t { request, response };
 
 // Whether a proxy drops the field instead of forwarding it: hop-by-hop fields (RFC 9110 7.6.1),
-// framing fields and Host (both are written anew), Expect (answered here), and Alt-Svc of responses
+// framing fields and Host (written anew), Expect (answered here), and Alt-Svc of responses
 // (it would lead the client around the gateway). Fields named by Connection: see ForwardFilter.
 bool is_dropped_by_proxy(std::string_view name, Direction direction);
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "base/append.h"
 #include "base/text.h"
 #include "wire/chars.h"
 #include "wire/url.h"
@@ -62,8 +63,8 @@ constexpr Reason kReasons[] = {
 
 // Names that only this class writes, in either direction.
 bool is_own_field(std::string_view name) {
-  return equals_ignore_case(name, "host") || (is_dropped_by_proxy(name, Direction::request) &&
-                                              is_dropped_by_proxy(name, Direction::response));
+  return is_dropped_by_proxy(name, Direction::request) &&
+         is_dropped_by_proxy(name, Direction::response);
 }
 
 }  // namespace
@@ -78,7 +79,7 @@ HeadWriter& HeadWriter::request(std::string_view method, std::string_view target
   if (!parse_authority(host)) refuse("The host is not host or host:port.");
   kind_ = Kind::request;
   expects_body_ = method == "POST" || method == "PUT" || method == "PATCH";
-  out_.append(method).append(" ").append(target).append(" HTTP/1.1\r\n");
+  append_all(out_, {method, " ", target, " HTTP/1.1\r\n"});
   raw_field("host", host);
   return *this;
 }
@@ -93,7 +94,8 @@ HeadWriter& HeadWriter::response(int status, std::string_view reason, bool to_he
   to_head_ = to_head;
   char digits[16];
   const auto end = std::to_chars(digits, digits + sizeof digits, status).ptr;
-  out_.append("HTTP/1.1 ").append(digits, end).append(" ").append(reason).append("\r\n");
+  const std::string_view code(digits, static_cast<size_t>(end - digits));
+  append_all(out_, {"HTTP/1.1 ", code, " ", reason, "\r\n"});
   return *this;
 }
 
@@ -118,7 +120,8 @@ HeadWriter& HeadWriter::forward(const Fields& fields, Direction direction,
   for (const Field& item : fields) {
     const bool is_excluded = std::ranges::any_of(
         without, [&item](std::string_view name) { return equals_ignore_case(item.name, name); });
-    if (!is_excluded && filter.forwards(item.name)) field(item.name, item.value);
+    // As it was parsed, a field is one; what only this class writes is not forwarded.
+    if (!is_excluded && filter.forwards(item.name)) raw_field(item.name, item.value);
   }
   return *this;
 }
@@ -173,7 +176,7 @@ void HeadWriter::write_framing(BodyFraming framing) {
 }
 
 void HeadWriter::raw_field(std::string_view name, std::string_view value) {
-  out_.append(name).append(": ").append(value).append("\r\n");
+  append_all(out_, {name, ": ", value, "\r\n"});
 }
 
 void HeadWriter::raw_number(std::string_view name, uint64_t value) {

@@ -263,7 +263,7 @@ Result<void> append_params(std::string& out, std::string_view params, const Para
   object.object();
   for (const RawMember& m : members) {
     if (m.key == "_meta") continue;
-    object.key(m.key);
+    object.member(m.key);
     if (m.key == "name" && !rewrite.name.empty()) {
       object.string(rewrite.name);
     } else {
@@ -288,7 +288,7 @@ Result<void> append_progress_params(std::string& out, std::string_view params,
   JsonOut object(out);
   object.object();
   for (const RawMember& m : members) {
-    object.key(m.key).raw(m.key == "progressToken" ? token : m.value);
+    object.member(m.key).raw(m.key == "progressToken" ? token : m.value);
   }
   object.end();
   return {};

@@ -110,7 +110,7 @@ Result<void> write_foreign_meta(JsonOut& json, std::string_view raw, RawJson& re
   if (!raw.starts_with('{')) return {};
   TRY_ASSIGN(const auto members, reader.members(raw));
   for (const RawMember& m : members) {
-    if (!m.key.starts_with("io.satgate/")) json.key(m.key).raw(m.value);
+    if (!m.key.starts_with("io.satgate/")) json.member(m.key).raw(m.value);
   }
   return {};
 }
@@ -170,7 +170,7 @@ void append_empty_list(std::string& out, std::string_view member, Era era) {
     json.key("resultType").string("complete");
     write_freshness(json, kListTtlMs, "private");
   }
-  json.key(member).array().end_array().end();
+  json.member(member).array().end_array().end();
 }
 
 std::optional<DenialStyle> parse_denial_style(std::string_view text) {
@@ -261,7 +261,7 @@ Result<void> append_charged_result(std::string& out, std::string_view result,
       continue;
     }
     has_type = has_type || m.key == "resultType";
-    object.key(m.key).raw(m.value);
+    object.member(m.key).raw(m.value);
   }
   if (era == Era::modern && !has_type) object.key("resultType").string("complete");
   std::string meta;
