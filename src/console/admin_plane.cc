@@ -93,7 +93,7 @@ net::Task<> AdminPlane::handle(net::ServerExchange& http) {
     co_return co_await send_json(http, 200, body);
   }
   if (path == "/readyz") {
-    const bool ready = gateway_.bank.healthy() && !gateway_.draining;
+    const bool ready = gateway_.bank.healthy() && gateway_.serving;
     const Json body = {{"status", ready ? "ok" : "unavailable"},
                        {"failure", gateway_.bank.failure()}};
     co_return co_await send_json(http, ready ? 200 : 503, body);

@@ -91,7 +91,7 @@ net::Task<> DataPlane::handle_route(net::ServerExchange& http, const Settings& s
 }
 
 net::Task<> DataPlane::handle_health(net::ServerExchange& http, bool readiness) {
-  const bool up = !readiness || (worker_.gateway.bank.healthy() && !worker_.gateway.draining);
+  const bool up = !readiness || (worker_.gateway.bank.healthy() && worker_.gateway.serving);
   std::string body;
   JsonOut out(body);
   out.object().key("status").string(up ? "ok" : "unavailable").end();

@@ -41,7 +41,7 @@ class Gateway {
   const Clock& clock;
   Metrics metrics;
   LoopGuard loop_guard;
-  std::atomic<bool> draining{false};  // /readyz says no; set when SIGTERM has come
+  std::atomic<bool> serving{false};  // /readyz says so: from the end of the start until SIGTERM
 
   // Snapshots; a reload replaces them for calls that begin later. Thread-safe.
   std::shared_ptr<const Settings> settings() const { return get(config_.settings); }

@@ -62,7 +62,16 @@ std::string joined(const std::vector<std::string>& lines) {
 
 }  // namespace
 
+// A loop that serves agents. It runs before its server is opened, on the loop's thread.
 struct Runtime::DataLoop {
+  net::Task<> open(flow::Gateway& gateway, net::HttpServerOptions options,
+                   net::Listener::Share share, Result<net::ListenAddress>& address) {
+    plane = std::make_unique<flow::DataPlane>(gateway, loop);
+    server = std::make_unique<net::HttpServer>(loop, *plane, std::move(options));
+    address = server->listen(*address, share);
+    co_return;
+  }
+
   net::Loop loop;
   std::unique_ptr<flow::DataPlane> plane;
   std::unique_ptr<net::HttpServer> server;
@@ -160,7 +169,7 @@ std::shared_ptr<flow::mcp::Hub> Runtime::start_hub(const flow::Settings& setting
   hub_options.prefix_mode = settings.mcp_prefix;
   hub_options.version = SATGATE_VERSION;
   hub_options.start_wait = kHubStartWait;
-  net::Loop* loop = hub_loop_.get();
+  net::Loop* loop = &hub_loop();
   std::shared_ptr<flow::mcp::Hub> hub(
       new flow::mcp::Hub(*loop, settings.mcp_servers, std::move(hub_options), before),
       [loop](flow::mcp::Hub* old) {
@@ -176,12 +185,28 @@ std::shared_ptr<flow::mcp::Hub> Runtime::start_hub(const flow::Settings& setting
 void Runtime::stop_hubs() {
   if (gateway_) gateway_->set_config({settings_, nullptr});
   for (const auto& weak : hubs_) {
-    if (const auto hub = weak.lock()) run_and_wait(*hub_loop_, hub->stop());
+    if (const auto hub = weak.lock()) run_and_wait(hub_loop(), hub->stop());
+  }
+  // After the ends of the hubs that nobody uses any more.
+  run_and_wait(hub_loop(), nothing());
+}
+
+void Runtime::start_loops() {
+  const size_t cores = std::max(1U, std::thread::hardware_concurrency());
+  const size_t count = settings_->threads == 0 ? cores : settings_->threads;
+  while (data_loops_.size() < count) {
+    data_loops_.push_back(std::make_unique<DataLoop>());
+    data_loops_.back()->loop.start();
   }
 }
 
+net::Loop& Runtime::hub_loop() {
+  return data_loops_.front()->loop;
+}
+
 Result<void> Runtime::open_agents() {
-  TRY_ASSIGN(net::ListenAddress address, net::parse_listen_address(settings_->server.address));
+  auto address = net::parse_listen_address(settings_->server.address);
+  if (!address) return std::unexpected(address.error());
   if (!settings_->server.tls_certificate.empty()) {
     auto tls =
         net::TlsServerContext::load(settings_->server.tls_certificate, settings_->server.tls_key);
@@ -189,20 +214,15 @@ Result<void> Runtime::open_agents() {
     tls_.emplace(std::move(*tls));
     scheme_suffix_ = "s";
   }
-  const size_t cores = std::max(1U, std::thread::hardware_concurrency());
-  const size_t count = settings_->threads == 0 ? cores : settings_->threads;
-  for (size_t i = 0; i < count; ++i) {
-    auto data = std::make_unique<DataLoop>();
-    data->plane = std::make_unique<flow::DataPlane>(*gateway_, data->loop);
+  auto share = net::Listener::Share::first;
+  for (const auto& data : data_loops_) {
     net::HttpServerOptions server_options;
     server_options.tls = tls_;
-    data->server =
-        std::make_unique<net::HttpServer>(data->loop, *data->plane, std::move(server_options));
-    const auto share = i == 0 ? net::Listener::Share::first : net::Listener::Share::joined;
-    TRY_ASSIGN(address, data->server->listen(address, share));
-    data_loops_.push_back(std::move(data));
+    run_and_wait(data->loop, data->open(*gateway_, std::move(server_options), share, address));
+    if (!address) return std::unexpected(address.error());
+    share = net::Listener::Share::joined;
   }
-  listen_ = net::to_string(address);
+  listen_ = net::to_string(*address);
   return {};
 }
 
@@ -235,17 +255,14 @@ Result<void> Runtime::start() {
   TRY_ASSIGN(settings_, load_settings());
   if (!settings_->watch_files) watch_.reset();
   TRY(open_books());
-  hub_loop_ = std::make_unique<net::Loop>();
-  hub_loop_->start();
+  start_loops();
   TRY(open_admin());
   gateway_->set_config({settings_, start_hub(*settings_, nullptr)});
   TRY(open_agents());
   // Before anybody can be told that we are ready: commands look these up.
   write_addresses();
   warn_of_missing_tokens();
-  for (const auto& data : data_loops_)
-    data->loop.start();
-  serving_ = true;
+  gateway_->serving = true;
   return {};
 }
 
@@ -287,12 +304,12 @@ void Runtime::tick() {
 
 void Runtime::stop() {
   if (!bank_) return;
-  if (gateway_) gateway_->draining = true;
+  if (gateway_) gateway_->serving = false;
   const net::Milliseconds at_most(settings_->drain_seconds_max * 1000);
   for (const auto& data : data_loops_) {
-    if (serving_) run_and_wait(data->loop, drain_server(*data->server, at_most));
+    if (data->server) run_and_wait(data->loop, drain_server(*data->server, at_most));
   }
-  if (hub_loop_) stop_hubs();
+  if (!data_loops_.empty()) stop_hubs();
   if (admin_server_ && !admin_listen_.empty()) {
     run_and_wait(*admin_loop_, drain_server(*admin_server_, net::Milliseconds(2000)));
   }
@@ -300,7 +317,9 @@ void Runtime::stop() {
     data->loop.stop();
     data->loop.join();
   }
-  data_loops_.clear();
+  // What still waits is destroyed with its loop, and may use the hub, which lives on the first.
+  while (!data_loops_.empty())
+    data_loops_.pop_back();
   if (admin_loop_) {
     admin_loop_->stop();
     admin_loop_->join();
@@ -308,14 +327,7 @@ void Runtime::stop() {
   admin_server_.reset();
   admin_.reset();
   admin_loop_.reset();
-  if (hub_loop_) {
-    // After the ends of the hubs that nobody uses any more.
-    run_and_wait(*hub_loop_, nothing());
-    hub_loop_->stop();
-    hub_loop_->join();
-  }
   gateway_.reset();
-  hub_loop_.reset();
   std::error_code ignored;
   std::filesystem::remove(options_.data_dir / "admin.address", ignored);
   std::filesystem::remove(options_.data_dir / "gateway.address", ignored);

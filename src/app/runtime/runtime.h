@@ -52,6 +52,8 @@ class Runtime {
   Result<void> open_watch();
   Result<void> take_config();
   Result<void> open_books();
+  void start_loops();
+  net::Loop& hub_loop();
   Result<void> open_agents();
   Result<void> open_admin();
   Result<void> put_config_budgets(const flow::Settings& settings);
@@ -69,15 +71,13 @@ class Runtime {
   std::shared_ptr<const flow::Settings> settings_;
   std::unique_ptr<store::Bank> bank_;
   std::unique_ptr<flow::Gateway> gateway_;
-  std::unique_ptr<net::Loop> hub_loop_;
   std::vector<std::weak_ptr<flow::mcp::Hub>> hubs_;  // an old one lives until its last call ends
   std::optional<net::TlsServerContext> tls_;
-  std::vector<std::unique_ptr<DataLoop>> data_loops_;
+  std::vector<std::unique_ptr<DataLoop>> data_loops_;  // the hubs live on the first
   std::unique_ptr<net::Loop> admin_loop_;
   std::unique_ptr<console::AdminPlane> admin_;
   std::unique_ptr<net::HttpServer> admin_server_;
   std::string listen_, admin_listen_, scheme_suffix_;
-  bool serving_ = false;  // the agents' loops run
 };
 
 }  // namespace satgate::app
