@@ -3,6 +3,7 @@
 
 #include "store/bank_impl.h"
 #include "store/carve_table.h"
+#include "store/read_ahead.h"
 #include "store/sqlite/schema.h"
 
 namespace satgate::store {
@@ -91,9 +92,10 @@ Result<JournalReader> Bank::Impl::replay_journal(const Run& run) {
   read.from_seq = run.projected_seq + 1;
   read.power_failed = run.power_failed;
   read.durable_seq = std::max(run.projected_seq, run.closed_seq);
-  TRY_ASSIGN(auto reader, JournalReader::open(dir.journal(), read));
+  TRY_ASSIGN(auto opened, JournalReader::open(dir.journal(), read));
   TRY_ASSIGN(const int64_t signed_before, sqlite::meta_integer(shared.database, "signed_seq"));
   signed_seq = static_cast<uint64_t>(signed_before);
+  ReadAhead reader(std::move(opened));
   RecordView record;
   while (true) {
     TRY_ASSIGN(const bool found, reader.next(record));
@@ -112,8 +114,9 @@ Result<JournalReader> Bank::Impl::replay_journal(const Run& run) {
           fmt::format("the journal is damaged: {}: {}", reader.place(), added.error().message));
     }
   }
-  report.bytes_dropped = reader.torn_bytes();
-  return reader;
+  JournalReader end = reader.finish();
+  report.bytes_dropped = end.torn_bytes();
+  return end;
 }
 
 // Written before anybody is served: what a window holds now must be found in it by a later replay.

@@ -101,9 +101,9 @@ Result<std::vector<SegmentHeader>> list_segment_headers(const std::filesystem::p
   return headers;
 }
 
-std::string JournalReader::place() const {
-  return fmt::format("{}, record {} at byte {}", (directory_ / segment_name(number_)).string(),
-                     next_seq_ - 1, last_offset_);
+std::string JournalReader::describe(const RecordPlace& place) const {
+  return fmt::format("{}, record {} at byte {}",
+                     (directory_ / segment_name(place.segment)).string(), place.seq, place.offset);
 }
 
 std::unexpected<Error> JournalReader::damage(std::string_view what) const {
@@ -140,7 +140,11 @@ Result<void> JournalReader::enter_segment(uint32_t number) {
     return damage("the file has no plausible size");
   }
   // Read-ahead behind the writer would put large pages where it appends, and triple its cost.
-  static_cast<void>(::posix_fadvise(file.get(), 0, 0, POSIX_FADV_RANDOM));
+  // Before another segment nobody writes.
+  std::error_code unknown;
+  const bool is_complete = std::filesystem::exists(directory_ / segment_name(number + 1), unknown);
+  static_cast<void>(
+      ::posix_fadvise(file.get(), 0, 0, is_complete ? POSIX_FADV_SEQUENTIAL : POSIX_FADV_RANDOM));
   const bool is_first = number_ == 0;
   file_ = std::move(file);
   buffer_.clear();

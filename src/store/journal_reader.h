@@ -30,6 +30,12 @@ struct ReadOptions {
   bool count_only = false;    // chain() counts events and hashes none: for those who only search
 };
 
+struct RecordPlace {
+  uint32_t segment = 0;
+  uint64_t seq = 0;
+  uint64_t offset = 0;  // in the segment
+};
+
 class JournalReader {
  public:
   // A directory without segments reads as an empty journal.
@@ -50,8 +56,10 @@ class JournalReader {
   // The hash chain over every event up to here.
   const audit::Chain& chain() const { return chain_; }
 
-  // "00000001.sgj, record 7 at byte 1234": the record returned last.
-  std::string place() const;
+  // Of the record returned last; the second as "00000001.sgj, record 7 at byte 1234".
+  RecordPlace last() const { return {number_, next_seq_ - 1, last_offset_}; }
+  std::string place() const { return describe(last()); }
+  std::string describe(const RecordPlace& place) const;
 
  private:
   explicit JournalReader(std::filesystem::path directory, const ReadOptions& options)

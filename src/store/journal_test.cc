@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "store/read_ahead.h"
 #include "store/store_test_support.h"
 
 namespace satgate::store {
@@ -505,6 +506,58 @@ TEST(Journal, SyncsByItselfWithinAFewMilliseconds) {
   auto journal = open_journal(options_for(dir));
   append_events(**journal, 1);
   EXPECT_TRUE(eventually([&] { return (*journal)->durable_seq() == 1; }));
+}
+
+// What a reader gives, record by record, and how it ends.
+template <class Reader>
+std::vector<std::string> told_by(Reader& reader) {
+  std::vector<std::string> told;
+  RecordView record;
+  while (true) {
+    const Result<bool> found = reader.next(record);
+    if (!found) told.push_back(found.error().message);
+    if (!found || !*found) return told;
+    told.push_back(fmt::format("{}: {} {}", reader.place(), record.seq, record.payload));
+  }
+}
+
+TEST(ReadAhead, GivesWhatTheReaderGivesUpToTheSameError) {
+  TempDir dir;
+  const auto open = [&dir] { return *JournalReader::open(dir.path(), ReadOptions{}); };
+  {
+    auto journal = open_journal(options_for(dir, &system_files(), 1024 * 1024));
+    const std::string text(20'000, 'x');
+    for (size_t i = 0; i < 300; ++i) {
+      const std::string event = fmt::format(R"({{"n":{},"text":"{}"}})", i, text.substr(i * 50));
+      ASSERT_TRUE((*journal)->append({RecordType::event, {}, event}));
+    }
+  }
+  auto plain = open();
+  const auto wanted = told_by(plain);
+  ASSERT_EQ(wanted.size(), 300U);
+  {
+    ReadAhead ahead(open());
+    EXPECT_EQ(told_by(ahead), wanted);
+    const JournalReader end = ahead.finish();
+    EXPECT_EQ(end.chain().at(), plain.chain().at());
+    EXPECT_EQ(end.next_seq(), plain.next_seq());
+    EXPECT_EQ(end.offset(), plain.offset());
+  }
+  {
+    ReadAhead left(open());  // with batches that nobody takes
+    RecordView record;
+    EXPECT_TRUE(left.next(record));
+  }
+  const auto third = dir.path() / segment_name(3);
+  std::string bytes = slurp(third);
+  bytes[700'000] ^= 4;
+  spill(third, bytes);
+  auto damaged = open();
+  const auto until = told_by(damaged);
+  ASSERT_GT(until.size(), 100U);
+  EXPECT_THAT(until.back(), HasSubstr("the journal is damaged"));
+  ReadAhead ahead(open());
+  EXPECT_EQ(told_by(ahead), until);
 }
 
 TEST(Journal, OneWriteAnAppend) {
