@@ -151,7 +151,14 @@ TEST(JsonOut, EscapesAndSeparates) {
   std::string text;
   JsonOut out(text);
   out.object().key("a").array().integer(1).string("x\"\n\x01").end_array();
-  out.member("b\"").money(Money::nano(500'000'000)).key("c").object().end().key("d").boolean(true).end();
+  out.member("b\"")
+      .money(Money::nano(500'000'000))
+      .key("c")
+      .object()
+      .end()
+      .key("d")
+      .boolean(true)
+      .end();
   EXPECT_EQ(text, R"({"a":[1,"x\"\n\u0001"],"b\"":0.5,"c":{},"d":true})");
   std::string broken;
   append_json_string(broken, "a\xff\xc0\xaf");

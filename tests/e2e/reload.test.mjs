@@ -143,7 +143,8 @@ test('a reload that changes the currency is refused as a whole, and says what to
 test('durability changes with a reload, for calls that begin later', async (t) => {
   const { gateway } = await httpShop(t);
   const token = await gateway.token('agent', '--total-limit', '100');
-  const durability = async () => (await (await gateway.adminApi('/api/v1/status')).json()).durability;
+  const status = async () => (await gateway.adminApi('/api/v1/status')).json();
+  const durability = async () => (await status()).durability;
   assert.equal(await durability(), 'normal');
   for (const wanted of ['strict', 'normal']) {
     await reload(gateway, (config) => (config.audit = { durability: wanted }));
