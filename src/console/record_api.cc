@@ -157,6 +157,7 @@ Reply RecordApi::status() {
               {"healthy", bank.healthy()},
               {"failure", bank.failure()},
               {"durability", settings->strict_durability ? "strict" : "normal"},
+              {"timezone", settings->timezone.name()},
               {"tokens", bank.directory().token_count()},
               {"budgets", bank.directory().budgets().size()},
               {"calls_held", bank.held_count()}};

@@ -83,6 +83,12 @@ class Model {
   int64_t held(Number a) const {
     return sum([&](const Item& item) { return item.account == a; });
   }
+  // By a hold, were it one of nothing: its end may still block the account.
+  bool is_named(Number a) const {
+    return std::ranges::any_of(open_, [a](const auto& one) {
+      return std::ranges::find(one.second.items, a, &Item::account) != one.second.items.end();
+    });
+  }
   int64_t held_in(Number a, size_t w, int64_t index) const {
     return sum([&](const Item& item) { return item.account == a && item.window[w] == index; });
   }

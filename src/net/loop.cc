@@ -7,6 +7,7 @@
 #include <cerrno>
 
 #include "base/assert.h"
+#include "base/thread_name.h"
 #include "net/descriptor.h"
 
 namespace satgate::net {
@@ -142,9 +143,12 @@ Loop::~Loop() {
   ::close(epoll_);
 }
 
-void Loop::start() {
+void Loop::start(std::string name) {
   RELEASE_ASSERT(!thread_.joinable());
-  thread_ = std::thread([this] { run(); });
+  thread_ = std::thread([this, own = std::move(name)] {
+    name_this_thread(own);
+    run();
+  });
 }
 
 void Loop::run() {

@@ -16,6 +16,7 @@
 #include <memory>
 #include <mutex>
 #include <span>
+#include <string>
 #include <thread>
 #include <variant>
 #include <vector>
@@ -59,7 +60,7 @@ class Loop {
   Loop(const Loop&) = delete;
   Loop& operator=(const Loop&) = delete;
 
-  void start();  // runs on a thread of its own
+  void start(std::string name = "loop");  // runs on a thread of its own, of this name
   void run();    // or on this thread, until stop()
   // The same for at most so long. A stop() ends the run it interrupts, or the next one.
   void run_for(Milliseconds at_most);

@@ -7,6 +7,8 @@
 #include <mutex>
 #include <thread>
 
+#include "base/thread_name.h"
+
 namespace satgate::net {
 namespace {
 
@@ -49,6 +51,7 @@ class Resolver {
 
  private:
   void run() {
+    name_this_thread("resolver");
     std::unique_lock lock(mutex_);
     while (true) {
       while (waiting_.empty()) {

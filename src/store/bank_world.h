@@ -76,7 +76,7 @@ struct Truth {
   }
   // Nothing stands in the way of giving the account's number to a new one.
   bool is_idle(Number a) const {
-    return model.held(a) == 0 && model.carved(a) == 0 && !model.carves().contains(a) &&
+    return !model.is_named(a) && model.carved(a) == 0 && !model.carves().contains(a) &&
            !has_children(a);
   }
 

@@ -10,6 +10,7 @@
 
 #include "audit/export.h"
 #include "base/assert.h"
+#include "base/thread_name.h"
 
 namespace satgate::store {
 
@@ -284,6 +285,7 @@ void Journal::sync_written() {
 }
 
 void Journal::sync_loop() {
+  name_this_thread("journal");
   std::unique_lock lock(mutex_);
   while (true) {
     wait_for_work(lock);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "base/thread_name.h"
 #include "store/sqlite/schema.h"
 
 namespace satgate::store {
@@ -60,6 +61,7 @@ bool Keeper::flush() {
 }
 
 void Keeper::loop() {
+  name_this_thread("keeper");
   const auto period = std::chrono::milliseconds(period_ms_);
   std::unique_lock lock(mutex_);
   while (!stopping_) {

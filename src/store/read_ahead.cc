@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "base/thread_name.h"
+
 namespace satgate::store {
 namespace {
 
@@ -42,6 +44,7 @@ JournalReader ReadAhead::finish() {
 }
 
 void ReadAhead::run() {
+  name_this_thread("read-ahead");
   for (bool more = true; more;) {
     auto batch = std::make_unique<Batch>();
     batch->more = fill(*batch);

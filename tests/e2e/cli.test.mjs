@@ -1,6 +1,6 @@
 // What every command has in common (CONTRACT.md, "One binary").
 import assert from 'node:assert/strict';
-import { existsSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import { bearer, call, run, satgate, scratch } from './gateway.mjs';
@@ -108,6 +108,16 @@ test('health, readiness, metrics and the API document answer', async (t) => {
   const document = await (await gateway.adminApi('/api/v1/openapi.json')).json();
   assert.match(document.openapi, /^3\.1\./);
   assert.ok(Object.keys(document.paths).length >= 5);
+});
+
+test('threads have names for who looks at a busy gateway', async (t) => {
+  const { gateway } = await httpShop(t);
+  const tasks = `/proc/${gateway.child.process.pid}/task`;
+  const names = readdirSync(tasks).map((id) =>
+    readFileSync(path.join(tasks, id, 'comm'), 'utf8').trim());
+  for (const name of ['agents-0', 'admin', 'journal', 'keeper']) {
+    assert.ok(names.includes(name), `${name} of ${names}`);
+  }
 });
 
 test('two gateways cannot share a data directory', async (t) => {

@@ -159,6 +159,8 @@ test('a day ends at midnight of the configured zone, and resets_at is exact', as
   assert.equal(first.served, 3);
   assert.equal(first.refused.error, 'budget_exceeded');
   assert.equal(first.refused.resets_at, '2026-04-09T18:15:00Z');
+  const status = await (await gateway.adminApi('/api/v1/status')).json();
+  assert.equal(status.timezone, 'Asia/Kathmandu');
   move('2026-04-09T18:15:01Z');
   const next = await buyAll();
   assert.equal(next.served, 3);

@@ -196,7 +196,7 @@ void Runtime::start_loops() {
   const size_t count = settings_->threads == 0 ? cores : settings_->threads;
   while (data_loops_.size() < count) {
     data_loops_.push_back(std::make_unique<DataLoop>());
-    data_loops_.back()->loop.start();
+    data_loops_.back()->loop.start(fmt::format("agents-{}", data_loops_.size() - 1));
   }
 }
 
@@ -242,7 +242,7 @@ Result<void> Runtime::open_admin() {
       std::make_unique<net::HttpServer>(*admin_loop_, *admin_, std::move(admin_options));
   TRY_ASSIGN(const net::ListenAddress bound, admin_server_->listen(address));
   admin_listen_ = net::to_string(bound);
-  admin_loop_->start();
+  admin_loop_->start("admin");
   return {};
 }
 
