@@ -62,9 +62,10 @@ Result<void> write_many_accounts(const std::filesystem::path& data_dir, uint64_t
   TRY_ASSIGN(Statement token,
              database.prepare("INSERT INTO tokens (id, name, record) VALUES (?, ?, ?)"));
   TRY_ASSIGN(Statement account,
-             database.prepare("INSERT INTO accounts (account, kind, spent, minute, minute_spent, "
-                              "hour, hour_spent, day, day_spent, month, month_spent, blocked) "
-                              "VALUES (?, 0, 1000000, 0, 0, 0, 0, 0, 0, 0, 0, 0)"));
+             database.prepare("INSERT INTO accounts (account, kind, spent, minute_end, "
+                              "minute_spent, hour_end, hour_spent, day_end, day_spent, month_end, "
+                              "month_spent, blocked) VALUES (?, 0, 1000000, 0, 0, 0, 0, 0, 0, 0, "
+                              "0, 0)"));
   TokenRecord record = first_record(clock.now());
   std::string json = store::to_json(record);
   const size_t id_at = json.find(to_string(record.id));
