@@ -61,7 +61,7 @@ class Loop {
   Loop& operator=(const Loop&) = delete;
 
   void start(std::string name = "loop");  // runs on a thread of its own, of this name
-  void run();    // or on this thread, until stop()
+  void run();                             // or on this thread, until stop()
   // The same for at most so long. A stop() ends the run it interrupts, or the next one.
   void run_for(Milliseconds at_most);
   void stop();  // from any thread; tasks that wait are not resumed
