@@ -1,6 +1,7 @@
 // Time is a parameter. Rooms take a Time; only app/ and net/ ask a Clock.
 #pragma once
 
+#include <atomic>
 #include <compare>
 #include <cstdint>
 #include <optional>
@@ -34,16 +35,16 @@ class SystemClock final : public Clock {
   Time now() const override;
 };
 
-// For tests: stands still until told otherwise.
+// For tests: stands still until told otherwise, from any thread.
 class ManualClock final : public Clock {
  public:
-  explicit ManualClock(Time start) : now_(start) {}
-  Time now() const override { return now_; }
-  void set(Time t) { now_ = t; }
-  void advance_seconds(int64_t s) { now_.unix_ns += s * kNanoPerSecond; }
+  explicit ManualClock(Time start) : unix_ns_(start.unix_ns) {}
+  Time now() const override { return Time{unix_ns_}; }
+  void set(Time t) { unix_ns_ = t.unix_ns; }
+  void advance_seconds(int64_t s) { unix_ns_ += s * kNanoPerSecond; }
 
  private:
-  Time now_;
+  std::atomic<int64_t> unix_ns_;
 };
 
 // RFC 3339 in UTC: "2026-04-09T18:00:00Z", with milliseconds when asked. Years 0000 to 9999.
