@@ -6,6 +6,9 @@
 #include <cerrno>
 
 namespace satgate::net {
+namespace {
+constexpr size_t kShareBytes = 64 * 1024;
+}  // namespace
 
 Operation::~Operation() {
   if (descriptor_ == nullptr) return;
@@ -26,7 +29,7 @@ void Operation::wait_at(Descriptor& descriptor, std::coroutine_handle<> waiter) 
 bool Descriptor::open(int fd) {
   fd_ = fd;
   readable_ = writable_ = true;
-  hung_up_ = false;
+  hung_up_ = looks_again_ = false;
   if (loop_.watch(fd, *this)) return true;
   const int why = errno;
   close();
@@ -44,7 +47,22 @@ void Descriptor::close() {
     one->descriptor_ = nullptr;
 }
 
+bool Descriptor::may_take() {
+  if (!readable_) return false;
+  if (turn_ != loop_.turns()) taken_ = 0;
+  turn_ = loop_.turns();
+  if (taken_ < kShareBytes) return true;
+  if (!std::exchange(looks_again_, true)) loop_.look_again(*this);
+  return false;
+}
+
+void Descriptor::renew_share() {
+  looks_again_ = false;
+  attempt_all();
+}
+
 ssize_t Descriptor::after_read(ssize_t got, size_t size, bool short_is_empty) {
+  if (got > 0) taken_ += static_cast<size_t>(got);
   if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
     readable_ = hung_up_;
     return got;
@@ -60,7 +78,7 @@ ssize_t Descriptor::after_write(ssize_t put) {
 }
 
 ssize_t Descriptor::receive(void* into, size_t size) {
-  if (!readable_) {
+  if (!may_take()) {
     errno = EAGAIN;
     return -1;
   }
@@ -72,7 +90,7 @@ ssize_t Descriptor::receive(void* into, size_t size) {
 }
 
 ssize_t Descriptor::read(void* into, size_t size) {
-  if (!readable_) {
+  if (!may_take()) {
     errno = EAGAIN;
     return -1;
   }

@@ -55,8 +55,10 @@ class Descriptor {
   int fd() const { return fd_; }
   Loop& loop() { return loop_; }
 
-  // As the system calls, but -1 with EAGAIN at once where the last event says so. A short read from
-  // a stream of packets tells that there is no more.
+  // As the system calls, but -1 with EAGAIN at once where the last event says so, and where this
+  // descriptor has had its share of the turn: then what waits for it looks again in the next one.
+  // So nobody who writes as fast as we read keeps the loop to himself. A short read from a stream
+  // of packets tells that there is no more.
   ssize_t receive(void* into, size_t size);
   ssize_t send(std::string_view bytes);
   ssize_t send(std::span<const iovec> pieces);
@@ -77,9 +79,11 @@ class Descriptor {
     subject_ = subject;
   }
   void on_events(uint32_t events);  // from the loop
+  void renew_share();               // from the loop, in the turn after look_again()
 
  private:
   friend class Operation;
+  bool may_take();
   ssize_t after_read(ssize_t got, size_t size, bool short_is_empty);
   ssize_t after_write(ssize_t put);
 
@@ -88,6 +92,9 @@ class Descriptor {
   bool readable_ = false;
   bool writable_ = false;
   bool hung_up_ = false;
+  uint64_t turn_ = 0;  // in which `taken_` bytes were read
+  size_t taken_ = 0;
+  bool looks_again_ = false;
   Operation* waiting_ = nullptr;  // at most one that reads and one that writes
   void (*callback_)(void*) = nullptr;
   void* subject_ = nullptr;

@@ -2,15 +2,19 @@
 // they have been told already.
 #include "net/descriptor.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <array>
+#include <cerrno>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
+#include "net/pipe.h"
 #include "net/stream.h"
 #include "net/test_support.h"
 
@@ -104,6 +108,52 @@ TEST(Descriptor, TheEndThatCameWithTheLastBytesIsReadWithoutAnotherEvent) {
     EXPECT_EQ(text, "hello");
     EXPECT_TRUE(ended);
   }
+}
+
+// Takes all there is, and says how much that was when somebody else had his turn.
+Task<> take_all(Descriptor& from, size_t& taken, std::optional<size_t>& taken_before_others) {
+  std::array<char, 4096> into{};
+  while (true) {
+    const PipeResult<size_t> got = co_await Pipe::Read(from, into);
+    if (!got || *got == 0) co_return;
+    if (taken == 0) from.loop().post([&] { taken_before_others = taken; });
+    taken += *got;
+  }
+}
+
+TEST(Descriptor, WhoWritesAsFastAsWeReadDoesNotKeepTheLoopToHimself) {
+  constexpr size_t kBytes = 1024 * 1024;
+  std::array<int, 2> ends{};
+  ASSERT_EQ(::pipe2(ends.data(), O_NONBLOCK | O_CLOEXEC), 0);
+  ASSERT_GE(::fcntl(ends[1], F_SETPIPE_SZ, kBytes), static_cast<int>(kBytes));
+  const std::string flood(kBytes, 'x');
+  ASSERT_EQ(::write(ends[1], flood.data(), flood.size()), static_cast<ssize_t>(flood.size()));
+  ::close(ends[1]);
+  Loop loop;
+  Descriptor from(loop);
+  ASSERT_TRUE(from.open(ends[0]));
+  size_t taken = 0;
+  std::optional<size_t> before_others;
+  EXPECT_TRUE(run_to_end(loop, take_all(from, taken, before_others)));
+  EXPECT_EQ(taken, kBytes) << "all of it comes, over many turns";
+  ASSERT_TRUE(before_others);
+  EXPECT_LE(*before_others, 128U * 1024);
+}
+
+TEST(Descriptor, OneThatIsClosedWhileItHasMoreToReadIsNotLookedAtAgain) {
+  Pair pair;
+  const std::string flood(100'000, 'x');
+  Loop loop;
+  auto from = std::make_unique<Descriptor>(loop);
+  ASSERT_TRUE(from->open(pair.ends[0]));
+  ASSERT_GT(::write(pair.ends[1], flood.data(), flood.size()), 70'000);
+  std::array<char, 70'000> into{};
+  while (from->receive(into.data(), into.size()) > 0) {
+  }
+  EXPECT_EQ(errno, EAGAIN);
+  from.reset();
+  loop.run_for(Milliseconds{30});
+  ::close(pair.ends[1]);
 }
 
 }  // namespace

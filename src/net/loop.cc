@@ -204,17 +204,29 @@ void Loop::forget(Descriptor& watcher) {
   for (epoll_event& event : undelivered_) {
     if (event.data.ptr == &watcher) event.data.ptr = nullptr;
   }
+  std::erase(again_, &watcher);
+  std::ranges::replace(looking_, &watcher, nullptr);
 }
 
 void Loop::turn(Milliseconds at_most) {
   now_ = Wheel::Clock::now();
   in_turn_ = true;
+  ++turns_;
   wheel_.turn(now_);
+  run_again();
   run_inbox();
   run_ready();
   end_turn();
   in_turn_ = false;
   wait(at_most);
+}
+
+void Loop::run_again() {
+  looking_.swap(again_);
+  for (size_t i = 0; i < looking_.size(); ++i) {
+    if (looking_[i] != nullptr) looking_[i]->renew_share();
+  }
+  looking_.clear();
 }
 
 void Loop::run_inbox() {
@@ -260,7 +272,7 @@ void Loop::wait(Milliseconds at_most) {
   if (stopping_.load(std::memory_order_acquire)) return;
   const auto quiet = wheel_.quiet_for(now_);
   if (quiet) at_most = std::min(at_most, *quiet);
-  if (!inbox_->may_sleep()) at_most = Milliseconds{0};
+  if (!again_.empty() || !inbox_->may_sleep()) at_most = Milliseconds{0};
   const int count = ::epoll_wait(epoll_, events_.data(), static_cast<int>(events_.size()),
                                  static_cast<int>(at_most.count()));
   if (count <= 0) return;

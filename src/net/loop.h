@@ -2,9 +2,9 @@
 // (streams, deadlines, pools, exchanges) is used from its thread only; post(), spawn(), stop() and
 // run_on() may be called from any thread.
 //
-// A turn: what others have posted, then every coroutine that may go on, then the hooks of the
-// turn's end (and what they made ready), then the wait for descriptors (epoll, edge-triggered) and
-// deadlines. See docs/decisions/0017-own-event-loop.md.
+// A turn: who had too much to read in the last one, what others have posted, then every coroutine
+// that may go on, then the hooks of the turn's end (and what they made ready), then the wait for
+// descriptors (epoll, edge-triggered) and deadlines. See docs/decisions/0017-own-event-loop.md.
 #pragma once
 
 #include <sys/epoll.h>
@@ -79,7 +79,9 @@ class Loop {
   // For the parts of this room, on the loop's thread or while it does not run.
   void make_ready(std::coroutine_handle<> waiter) { ready_.push_back(waiter); }
   bool watch(int descriptor, Descriptor& watcher);  // false: errno says why
-  void forget(Descriptor& watcher);                 // its events of this turn are not delivered
+  void forget(Descriptor& watcher);                 // nothing more is delivered to it
+  void look_again(Descriptor& watcher) { again_.push_back(&watcher); }  // in the next turn
+  uint64_t turns() const { return turns_; }
 
  private:
   friend class TurnHook;
@@ -88,6 +90,7 @@ class Loop {
   struct RootTask;
 
   void turn(Milliseconds at_most);
+  void run_again();
   void run_inbox();
   void run_ready();
   void end_turn();
@@ -106,7 +109,10 @@ class Loop {
   std::vector<TurnHook*> hooks_;
   std::array<epoll_event, kEvents> events_{};
   std::span<epoll_event> undelivered_;  // of this turn
-  Root* roots_ = nullptr;               // spawned tasks
+  std::vector<Descriptor*> again_;
+  std::vector<Descriptor*> looking_;  // of this turn; null: forgotten
+  uint64_t turns_ = 0;
+  Root* roots_ = nullptr;  // spawned tasks
   Wheel::Clock::time_point now_{};
   bool in_turn_ = false;
   std::atomic<bool> stopping_ = false;
