@@ -156,6 +156,24 @@ test('one upstream that is down does not hurt the others', async (t) => {
   assert.equal(await gateway.spent('agent'), spentBefore + 1, 'a call that was not sent is free');
 });
 
+test('a server that prints without end holds up neither agents nor other servers', async (t) => {
+  const noise = '{"jsonrpc":"2.0","method":"notifications/message","params":{}}';
+  const loud = { command: '/usr/bin/yes', args: [noise] };
+  const { gateway } = await mcpShop(t, { servers: { loud } }, { server: { threads: 1 } });
+  const token = await gateway.token('agent', '--total-limit', '100');
+  for (let id = 1; id <= 20; id++) {
+    const answer = await call(`${gateway.url}/mcp`, {
+      method: 'POST',
+      headers: bearer(token, { accept: 'application/json, text/event-stream' }),
+      body: { jsonrpc: '2.0', id, method: 'tools/call', params: { name: 'echo', arguments: {} } },
+    });
+    assert.equal(answer.status, 200, answer.text);
+    assert.equal((await call(`${gateway.url}/healthz`)).status, 200);
+  }
+  const { mcp_servers: servers } = await (await gateway.adminApi('/api/v1/status')).json();
+  assert.notEqual(servers.find((one) => one.name === 'loud').state, 'ready');
+});
+
 test('names are prefixed only when they collide', async (t) => {
   const { gateway } = await mcpShop(t, {
     servers: { second: { command: demo, args: ['mcp'] },
