@@ -6,17 +6,6 @@
 #include "base/text.h"
 
 namespace satgate {
-namespace {
-
-constexpr std::array<std::array<char, 2>, 256> kHexPairs = [] {
-  constexpr std::string_view digits = "0123456789abcdef";
-  std::array<std::array<char, 2>, 256> pairs{};
-  for (size_t i = 0; i < pairs.size(); ++i)
-    pairs[i] = {digits[i >> 4], digits[i & 15]};
-  return pairs;
-}();
-
-}  // namespace
 
 std::string id_to_hex(const std::array<uint8_t, 16>& bytes) {
   return std::string(std::string_view(IdText(bytes)));

@@ -6,7 +6,6 @@
 #include <iterator>
 
 #include "base/append.h"
-#include "base/text.h"
 
 namespace satgate {
 namespace {

@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "base/money.h"
+#include "base/text.h"
 #include "base/time.h"
 
 namespace satgate {
@@ -23,7 +24,7 @@ class JsonOut {
     template <std::convertible_to<std::string_view> Literal>
     consteval Key(const Literal& literal) : text_(literal) {
       for (const char c : text_) {
-        if (c < ' ' || c > '~' || c == '"' || c == '\\') throw "such a key has to be escaped";
+        if (!is_plain(c)) throw "such a key has to be escaped";
       }
     }
     constexpr operator std::string_view() const { return text_; }

@@ -2,7 +2,8 @@
 
 #include <algorithm>
 #include <array>
-#include <cstring>
+
+#include "base/words.h"
 
 namespace satgate {
 namespace {
@@ -11,14 +12,8 @@ constexpr char lower(char c) {
   return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
 }
 
-constexpr uint64_t kOnes = 0x0101010101010101ULL;
-constexpr uint64_t kHighs = 0x8080808080808080ULL;
-
-uint64_t word_at(std::string_view text, size_t i) {
-  uint64_t word = 0;
-  std::memcpy(&word, text.data() + i, sizeof word);
-  return word;
-}
+using words::kHighs;
+using words::kOnes;
 
 // The same of eight at once: 0x80 in each byte that is a capital letter, moved to where the case
 // is.
@@ -79,27 +74,21 @@ std::string lowercase(std::string_view text) {
 bool same_letters(std::string_view a, std::string_view b) {
   size_t i = 0;
   for (; i + 8 <= a.size(); i += 8) {
-    if (lower_all(word_at(a, i)) != lower_all(word_at(b, i))) return false;
+    if (lower_all(words::at(a, i)) != lower_all(words::at(b, i))) return false;
   }
   return std::ranges::equal(
       a.substr(i), b.substr(i), {}, [](char c) { return lower(c); },
       [](char c) { return lower(c); });
 }
 
-// Eight bytes at a time. A borrow may make a plain byte look special, never a special one plain.
 size_t plain_length(std::string_view text) {
-  const auto is = [](uint64_t word, uint64_t byte) {
-    const uint64_t zero_there = word ^ (kOnes * byte);
-    return (zero_there - kOnes) & ~zero_there;
-  };
   size_t i = 0;
   for (; i + 8 <= text.size(); i += 8) {
-    const uint64_t word = word_at(text, i);
-    const uint64_t below_space = (word - kOnes * 0x20) & ~word;
-    const uint64_t special = word | below_space | is(word, '"') | is(word, '\\') | is(word, 0x7f);
-    if ((special & kHighs) != 0) break;
+    const uint64_t word = words::at(text, i);
+    const uint64_t special = (word & kHighs) | words::below(word, ' ') | words::equal(word, '"') |
+                             words::equal(word, '\\') | words::equal(word, 0x7f);
+    if (special != 0) break;
   }
-  const auto is_plain = [](char c) { return c >= ' ' && c <= '~' && c != '"' && c != '\\'; };
   while (i < text.size() && is_plain(text[i]))
     ++i;
   return i;
@@ -153,13 +142,10 @@ size_t glob_weight(std::string_view pattern) {
 }
 
 std::string to_hex(std::string_view bytes) {
-  constexpr std::string_view digits = "0123456789abcdef";
   std::string out;
   out.reserve(bytes.size() * 2);
-  for (const char c : bytes) {
-    out += digits[static_cast<uint8_t>(c) >> 4];
-    out += digits[static_cast<uint8_t>(c) & 15];
-  }
+  for (const char c : bytes)
+    out.append(kHexPairs[static_cast<uint8_t>(c)].data(), 2);
   return out;
 }
 

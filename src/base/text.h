@@ -1,6 +1,8 @@
 // Small, strict text tools. No locale, no exceptions, no allocation unless a string is returned.
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -29,9 +31,11 @@ inline bool equals_ignore_case(std::string_view a, std::string_view b) {
   return a.empty() || (((a.front() ^ b.front()) & ~0x20) == 0 && same_letters(a, b));
 }
 
-// How many bytes at the front are printable ASCII but for quote and backslash: what stands for
-// itself in JSON.
-size_t plain_length(std::string_view text);
+// Printable ASCII but for quote and backslash: what stands for itself in JSON.
+constexpr bool is_plain(char c) {
+  return c >= ' ' && c <= '~' && c != '"' && c != '\\';
+}
+size_t plain_length(std::string_view text);  // how many of them are at the front
 
 // Parts between separators, each trimmed. "a, b" -> {"a","b"}; "" -> {""}.
 std::vector<std::string_view> split(std::string_view text, char separator);
@@ -46,6 +50,13 @@ bool glob_match(std::string_view pattern, std::string_view text);
 // beats every pattern that also matches.
 size_t glob_weight(std::string_view pattern);
 
+inline constexpr std::array<std::array<char, 2>, 256> kHexPairs = [] {
+  constexpr std::string_view digits = "0123456789abcdef";
+  std::array<std::array<char, 2>, 256> pairs{};
+  for (size_t i = 0; i < pairs.size(); ++i)
+    pairs[i] = {digits[i >> 4], digits[i & 15]};
+  return pairs;
+}();
 std::string to_hex(std::string_view bytes);
 std::optional<std::string> from_hex(std::string_view text);  // either case; even length
 

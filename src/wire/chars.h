@@ -5,8 +5,9 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <string_view>
+
+#include "base/words.h"
 
 namespace satgate::wire {
 
@@ -66,16 +67,10 @@ inline int hex_digit(char c) {
 // Offset of the first control byte (tab is none), or text.size(). Eight bytes at a time: the
 // common value has no byte below space and no DEL.
 inline size_t find_control(std::string_view text) {
-  constexpr uint64_t kOnes = 0x0101010101010101ULL;
-  constexpr uint64_t kHighs = 0x8080808080808080ULL;
   size_t i = 0;
   for (; i + 8 <= text.size(); i += 8) {
-    uint64_t word = 0;
-    std::memcpy(&word, text.data() + i, 8);
-    const uint64_t below_space = (word - kOnes * 0x20) & ~word & kHighs;
-    const uint64_t del = word ^ (kOnes * 0x7f);
-    const uint64_t is_del = (del - kOnes) & ~del & kHighs;
-    if ((below_space | is_del) == 0) continue;
+    const uint64_t word = words::at(text, i);
+    if ((words::below(word, ' ') | words::equal(word, 0x7f)) == 0) continue;
     for (size_t k = i; k < i + 8; ++k) {
       if (is_control(text[k])) return k;
     }

@@ -116,6 +116,7 @@ HeadWriter& HeadWriter::field(std::string_view name, uint64_t value) {
 
 HeadWriter& HeadWriter::forward(const Fields& fields, Direction direction,
                                 std::span<const std::string_view> without) {
+  if (kind_ == Kind::nothing) refuse("A field comes before the first line.");
   const ForwardFilter filter(fields, direction);
   for (const Field& item : fields) {
     const bool is_excluded = std::ranges::any_of(

@@ -128,7 +128,7 @@ TEST(HeadWriter, RefusesBadFirstLines) {
 TEST(HeadWriter, ForwardsWithoutFramingAndWithoutTheNamed) {
   const std::string_view bytes =
       "HTTP/1.1 200 OK\r\nX-A: 1\r\nConnection: x-hop\r\nX-Hop: 1\r\nTransfer-Encoding: chunked\r\n"
-      "Set-Cookie: a\r\nSet-Cookie: b\r\nX-Drop: 1\r\nAlt-Svc: h3\r\n\r\n";
+      "Set-Cookie: a\r\nSet-Cookie: b\r\nX-Drop: 1\r\nAlt-Svc: h3\r\nHost: evil\r\n\r\n";
   ResponseHead head;
   HeadCursor cursor;
   ASSERT_EQ(parse_response_head(bytes, cursor, head, false).progress, Progress::done);
@@ -140,6 +140,12 @@ TEST(HeadWriter, ForwardsWithoutFramingAndWithoutTheNamed) {
   EXPECT_EQ(out,
             "HTTP/1.1 200 OK\r\nX-A: 1\r\nSet-Cookie: a\r\nSet-Cookie: b\r\n"
             "content-length: 5\r\n\r\n");
+  std::string headless;
+  HeadWriter early(headless);
+  early.forward(head.fields, Direction::response, {});
+  early.response(200);
+  EXPECT_FALSE(early.finish(BodyFraming::none())) << "fields before a first line";
+  EXPECT_EQ(headless, "");
 }
 
 TEST(HeadWriter, DescribesALengthOnlyWhereThereIsNoBody) {
