@@ -15,15 +15,19 @@ namespace {
 constexpr net::Milliseconds kHubStartWait{2000};
 
 // Waits on this thread for a task on a loop.
-template <class Task>
-void run_and_wait(net::Loop& loop, Task task) {
-  std::promise<void> done;
-  auto run = [](Task inner, std::promise<void>& finished) -> net::Task<> {
-    co_await std::move(inner);
-    finished.set_value();
+template <class T>
+T run_and_wait(net::Loop& loop, net::Task<T> task) {
+  std::promise<T> done;
+  auto run = [](net::Task<T> inner, std::promise<T>& finished) -> net::Task<> {
+    if constexpr (std::is_void_v<T>) {
+      co_await std::move(inner);
+      finished.set_value();
+    } else {
+      finished.set_value(co_await std::move(inner));
+    }
   };
   net::spawn(loop, run(std::move(task), done));
-  done.get_future().wait();
+  return done.get_future().get();
 }
 
 net::Task<> drain_server(net::HttpServer& server, net::Milliseconds at_most) {
@@ -64,12 +68,12 @@ std::string joined(const std::vector<std::string>& lines) {
 
 // A loop that serves agents. It runs before its server is opened, on the loop's thread.
 struct Runtime::DataLoop {
-  net::Task<> open(flow::Gateway& gateway, net::HttpServerOptions options,
-                   net::Listener::Share share, Result<net::ListenAddress>& address) {
+  net::Task<Result<net::ListenAddress>> open(flow::Gateway& gateway, net::HttpServerOptions options,
+                                             net::ListenAddress address,
+                                             net::Listener::Share share) {
     plane = std::make_unique<flow::DataPlane>(gateway, loop);
     server = std::make_unique<net::HttpServer>(loop, *plane, std::move(options));
-    address = server->listen(*address, share);
-    co_return;
+    co_return server->listen(address, share);
   }
 
   net::Loop loop;
@@ -205,8 +209,7 @@ net::Loop& Runtime::hub_loop() {
 }
 
 Result<void> Runtime::open_agents() {
-  auto address = net::parse_listen_address(settings_->server.address);
-  if (!address) return std::unexpected(address.error());
+  TRY_ASSIGN(net::ListenAddress address, net::parse_listen_address(settings_->server.address));
   if (!settings_->server.tls_certificate.empty()) {
     auto tls =
         net::TlsServerContext::load(settings_->server.tls_certificate, settings_->server.tls_key);
@@ -218,11 +221,11 @@ Result<void> Runtime::open_agents() {
   for (const auto& data : data_loops_) {
     net::HttpServerOptions server_options;
     server_options.tls = tls_;
-    run_and_wait(data->loop, data->open(*gateway_, std::move(server_options), share, address));
-    if (!address) return std::unexpected(address.error());
+    TRY_ASSIGN(address, run_and_wait(data->loop, data->open(*gateway_, std::move(server_options),
+                                                            address, share)));
     share = net::Listener::Share::joined;
   }
-  listen_ = net::to_string(*address);
+  listen_ = net::to_string(address);
   return {};
 }
 
