@@ -189,7 +189,7 @@ Result<void> Journal::write_batch(uint64_t before, const audit::ChainPoint& chai
 
 // Zeros where the next records come. Room that was only reserved becomes part of the file when it
 // is first written, and a sync has to record that; of what was written before it syncs bytes alone,
-// in half the time.
+// in two thirds of the time.
 Result<void> Journal::write_zeros() {
   const uint64_t until = std::min((offset_ / kZeroBytes + 1) * kZeroBytes, options_.segment_bytes);
   if (until > offset_) {
