@@ -19,7 +19,8 @@ inline constexpr size_t stream_window_bytes = 64 * 1024;  // held per direction 
 inline constexpr size_t token_bytes_max = 16 * 1024;  // one macaroon, decoded
 inline constexpr size_t caveat_count_max = 64;
 inline constexpr size_t caveat_bytes_max = 4 * 1024;
-inline constexpr size_t path_accounts_max = 24;  // accounts one call spends from
+inline constexpr size_t delegations_max = 100'000;  // caveats added offline, over all of a token
+inline constexpr size_t path_accounts_max = 24;     // accounts one call spends from
 
 inline constexpr int64_t head_seconds_max = 15;  // from the first byte to the end of a head
 inline constexpr int64_t idle_seconds_max = 75;  // keep-alive without a request

@@ -1,6 +1,8 @@
 // `mint`: a child of a token, with a budget carved out of its parent's.
 #include <fmt/format.h>
 
+#include <limits>
+
 #include "console/token_api.h"
 #include "console/token_fields.h"
 #include "flow/account_path.h"
@@ -125,14 +127,16 @@ Reply TokenApi::mint_child(const Json& body) {
 void TokenApi::note_lineage(const Parent& parent, const TokenRecord& child,
                             const TokenChain& chain) {
   const size_t minted = chain.caveats.size() - child.caveats.size();
+  constexpr size_t unbounded = std::numeric_limits<size_t>::max();  // the operator asked for it
   std::string_view holder;
   for (size_t i = 0; i < chain.caveats.size(); ++i) {
     const Caveat& caveat = chain.caveats[i];
     if (caveat.key == CaveatKey::holder) holder = caveat.items.front();
     if (i < parent.root->caveats.size()) continue;
+    const store::SeenPoint point{chain.points[i + 1], chain.points[i], chain.token,
+                                 std::string(holder), caveat.text,     child.created};
     const bool is_new =
-        gateway_.bank.directory().note_point({chain.points[i + 1], chain.points[i], chain.token,
-                                              std::string(holder), caveat.text, child.created});
+        gateway_.bank.directory().note_point(point, unbounded) == store::Noted::first;
     // The record tells; a failed write shows in the bank, which refuses from then on.
     if (is_new && i < minted) (void)note(EventKind::attenuate, *parent.root, caveat.text);
   }

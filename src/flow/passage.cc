@@ -109,7 +109,6 @@ void Passage::note_lineage() {
   const TokenChain& chain = token_->chain();
   if (chain.is_noted.load(std::memory_order_relaxed)) return;
   store::Directory& directory = worker_.gateway.bank.directory();
-  bool all_noted = true;
   std::string_view holder;
   for (size_t i = 0; i < chain.caveats.size() && i + 1 < chain.points.size(); ++i) {
     const Caveat& caveat = chain.caveats[i];
@@ -118,9 +117,15 @@ void Passage::note_lineage() {
     if (directory.knows_point(chain.points[i + 1])) continue;
     const store::SeenPoint point{chain.points[i + 1], chain.points[i], chain.token,
                                  std::string(holder), caveat.text,     call_.at};
-    if (!directory.note_point(point)) {
-      all_noted = all_noted && directory.knows_point(point.point);
-      continue;
+    const store::Noted noted = directory.note_point(point, settings_->delegations_max);
+    if (noted == store::Noted::before) continue;
+    if (noted == store::Noted::full) {
+      return deny(Refusal::depth_exceeded,
+                  fmt::format("The token has been delegated as often as it may be, {} times.",
+                              settings_->delegations_max));
+    }
+    if (noted == store::Noted::behind) {
+      return deny_unavailable("too many new delegations at once; try again in a second");
     }
     AuditEvent& seen = event();
     seen.kind = EventKind::attenuate;
@@ -133,7 +138,7 @@ void Passage::note_lineage() {
       return deny_unavailable(written.error().reason);
     }
   }
-  if (all_noted) chain.is_noted.store(true, std::memory_order_relaxed);
+  chain.is_noted.store(true, std::memory_order_relaxed);
 }
 
 void Passage::trace() {

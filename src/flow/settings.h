@@ -76,6 +76,7 @@ struct Settings {
   std::vector<std::pair<std::string, std::string>> labels;  // on every event
   bool strict_durability = false;                           // audit.durability: strict
   size_t body_bytes_max = limits::body_bytes_max;
+  size_t delegations_max = limits::delegations_max;
   int64_t upstream_seconds_max = limits::upstream_seconds_max;
   int64_t connect_seconds_max = limits::connect_seconds_max;
   int64_t drain_seconds_max = limits::drain_seconds_max;

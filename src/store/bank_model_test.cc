@@ -360,7 +360,8 @@ class History {
     put_below(truth_, point, parent);
     served_.begin_anew(point);
     bank_->directory().note_point({truth_.parties[point].id, truth_.parties[parent].id,
-                                   truth_.parties[truth_.root_of(parent)].token, "", "", now_});
+                                   truth_.parties[truth_.root_of(parent)].token, "", "", now_},
+                                  1'000'000);
   }
 
   void mint_child() {

@@ -4,6 +4,7 @@
 // one row from the database.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -25,6 +26,15 @@ struct SeenPoint {
   std::string holder;  // the last holder caveat down to this point, or empty
   std::string caveat;  // the caveat that made the point
   Time first_seen;
+};
+
+// What became of a point that was to be noted. Anyone with a token can add caveats, so points are
+// fed from outside, and each may bring an account: who is not noted must not spend.
+enum class Noted : uint8_t {
+  first,   // new, and queued for the keeper
+  before,  // known already
+  full,    // its token has as many points as it may have
+  behind,  // more new ones than the keeper has written yet: a moment later it fits
 };
 
 // Null: there is none. An error: it can not be read, and nobody knows whether it is there or what
@@ -56,11 +66,11 @@ class Directory {
   virtual Result<void> put_budget(BudgetRecord record) = 0;
   virtual Result<void> revoke_point(const AccountId& point) = 0;
 
-  // Whether note_point() has nothing to do.
-  virtual bool knows_point(const AccountId& point) const = 0;
   // Cheap when the point is known already; else queued for the keeper, never blocking a call.
-  // True when it was new.
-  virtual bool note_point(const SeenPoint& point) = 0;
+  // `points_max`: of its token.
+  virtual Noted note_point(const SeenPoint& point, size_t points_max) = 0;
+  // A look-up, for who would rather not put a SeenPoint together: note_point() says `before`.
+  virtual bool knows_point(const AccountId& point) const = 0;
   virtual std::vector<SeenPoint> points_of(const TokenId& token) const = 0;
 };
 

@@ -258,13 +258,13 @@ TEST_F(DirectoryTest, APointIsNewOnce) {
   const TokenId token = random_id<TokenId>();
   const SeenPoint point{account_id("point", "1"), account_id("point", "0"), token, "agent",
                         "holder = agent",         Time::seconds(5)};
-  EXPECT_TRUE(directory_->note_point(point));
-  EXPECT_FALSE(directory_->note_point(point));
+  EXPECT_EQ(directory_->note_point(point, 10), Noted::first);
+  EXPECT_EQ(directory_->note_point(point, 10), Noted::before);
   EXPECT_EQ(directory_->points_of(token).size(), 1U);  // before it is written
   ASSERT_TRUE(directory_->write_points());
   EXPECT_EQ(directory_->points_of(token).size(), 1U);
   reopen();
-  EXPECT_FALSE(directory_->note_point(point));
+  EXPECT_EQ(directory_->note_point(point, 10), Noted::before);
   const auto points = directory_->points_of(token);
   ASSERT_EQ(points.size(), 1U);
   EXPECT_EQ(points[0].holder, "agent");
@@ -273,15 +273,35 @@ TEST_F(DirectoryTest, APointIsNewOnce) {
   EXPECT_TRUE(directory_->points_of(random_id<TokenId>()).empty());
 }
 
-TEST_F(DirectoryTest, NotedPointsAreBounded) {
-  int noted = 0;
-  for (int i = 0; i < 20'000; ++i) {
-    const SeenPoint point{account_id("point", std::to_string(i)), {}, {}, "", "", {}};
-    if (directory_->note_point(point)) ++noted;
+SeenPoint numbered_point(int number, const TokenId& token) {
+  return {account_id("point", std::to_string(number)), {}, token, "", "", {}};
+}
+
+TEST_F(DirectoryTest, PointsThatWaitForTheKeeperAreBounded) {
+  const TokenId token = random_id<TokenId>();
+  const size_t many = 1'000'000;
+  for (int i = 0; i < 10'000; ++i) {
+    ASSERT_EQ(directory_->note_point(numbered_point(i, token), many), Noted::first);
   }
-  EXPECT_EQ(noted, 10'000);
+  EXPECT_EQ(directory_->note_point(numbered_point(10'000, token), many), Noted::behind);
+  EXPECT_EQ(directory_->note_point(numbered_point(9'999, token), many), Noted::before);
   ASSERT_TRUE(directory_->write_points());
-  EXPECT_TRUE(directory_->note_point({account_id("point", "15000"), {}, {}, "", "", {}}));
+  EXPECT_EQ(directory_->note_point(numbered_point(10'000, token), many), Noted::first);
+}
+
+TEST_F(DirectoryTest, ATokenHasSoManyPointsAndNoMoreAlsoAfterARestart) {
+  const TokenId greedy = random_id<TokenId>();
+  const TokenId other = random_id<TokenId>();
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_EQ(directory_->note_point(numbered_point(i, greedy), 3), Noted::first);
+  }
+  EXPECT_EQ(directory_->note_point(numbered_point(3, greedy), 3), Noted::full);
+  ASSERT_TRUE(directory_->write_points());
+  reopen();
+  EXPECT_EQ(directory_->note_point(numbered_point(3, greedy), 3), Noted::full);
+  EXPECT_EQ(directory_->note_point(numbered_point(2, greedy), 3), Noted::before) << "goes on";
+  EXPECT_EQ(directory_->note_point(numbered_point(4, other), 3), Noted::first) << "own bound";
+  EXPECT_EQ(directory_->note_point(numbered_point(3, greedy), 4), Noted::first) << "was raised";
 }
 
 TEST_F(DirectoryTest, ADatabaseOfANewerProgramIsRefused) {

@@ -14,10 +14,7 @@ namespace {
 
 using sqlite::Statement;
 
-// Anyone with a token can add caveats, so points are fed from outside: beyond these bounds a point
-// is not noted, which costs a line in a list and no law.
-constexpr size_t kPointsMax = 1'000'000;
-constexpr size_t kNotedMax = 10'000;
+constexpr size_t kNotedMax = 10'000;  // points that wait for the keeper
 
 template <class Id>
 Id id_of(std::string_view bytes) {
@@ -65,8 +62,10 @@ Result<void> SqliteDirectory::load() {
     has_revocations_ = true;
     return {};
   }));
-  return each("SELECT point FROM seen_points", [this](const Statement& row) -> Result<void> {
-    known_points_.insert(id_of<AccountId>(row.text(0)));
+  return each("SELECT point, token FROM seen_points", [this](const Statement& row) -> Result<void> {
+    if (known_points_.insert(id_of<AccountId>(row.text(0))).second) {
+      ++points_of_token_[id_of<TokenId>(row.text(1))];
+    }
     return {};
   });
 }
@@ -215,15 +214,17 @@ bool SqliteDirectory::knows_point(const AccountId& point) const {
   return known_points_.contains(point);
 }
 
-bool SqliteDirectory::note_point(const SeenPoint& point) {
-  if (knows_point(point.point)) return false;
-  {
-    const std::unique_lock lock(points_mutex_);
-    if (known_points_.size() >= kPointsMax || noted_.size() >= kNotedMax) return false;
-    if (!known_points_.insert(point.point).second) return false;
-    noted_.push_back(point);
-  }
-  return true;
+Noted SqliteDirectory::note_point(const SeenPoint& point, size_t points_max) {
+  if (knows_point(point.point)) return Noted::before;
+  const std::unique_lock lock(points_mutex_);
+  if (known_points_.contains(point.point)) return Noted::before;
+  size_t& of_token = points_of_token_[point.token];
+  if (of_token >= points_max) return Noted::full;
+  if (noted_.size() >= kNotedMax) return Noted::behind;
+  known_points_.insert(point.point);
+  noted_.push_back(point);
+  ++of_token;
+  return Noted::first;
 }
 
 Result<void> SqliteDirectory::write_points() {

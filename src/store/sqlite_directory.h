@@ -11,6 +11,7 @@
 #include <shared_mutex>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <unordered_set>
 #include <vector>
 
@@ -50,7 +51,7 @@ class SqliteDirectory final : public Directory {
   Result<void> put_budget(BudgetRecord record) override;
   Result<void> revoke_point(const AccountId& point) override;
   bool knows_point(const AccountId& point) const override;
-  bool note_point(const SeenPoint& point) override;
+  Noted note_point(const SeenPoint& point, size_t points_max) override;
   std::vector<SeenPoint> points_of(const TokenId& token) const override;
 
   // Commits the points noted so far. For the keeper thread.
@@ -82,7 +83,8 @@ class SqliteDirectory final : public Directory {
   mutable std::shared_mutex points_mutex_;
   // Lineage points can be ground offline, so their hash is seeded.
   std::unordered_set<AccountId, ledger::SeededHash> known_points_;
-  std::deque<SeenPoint> noted_;  // not in SQLite yet
+  std::unordered_map<TokenId, size_t> points_of_token_;  // of the known ones
+  std::deque<SeenPoint> noted_;                          // not in SQLite yet
 };
 
 }  // namespace satgate::store

@@ -238,3 +238,33 @@ test('show prints the tree: who holds what, since when, and what was spent there
   const { stdout } = await gateway.cli('token', 'show', 'root');
   assert.match(stdout, /^ {4}child +holder = child .* revoked /m);
 });
+
+// Each delegation that spends opens an account, and anybody who holds a token can make one offline.
+test('a token is delegated so many times, and what was handed down goes on', async (t) => {
+  const { gateway } = await httpShop(t, { config: { limits: { delegationsPerToken: 3 } } });
+  const root = await gateway.token('root', '--total-limit', '100');
+  const children = [];
+  for (let budget = 10; budget < 14; budget++) {
+    children.push(await narrow(gateway, root, '--budget-max', String(budget)));
+  }
+  const last = children.pop();
+  for (const child of children) assert.equal((await spend(gateway, child)).status, 200);
+  const refused = async (token) => {
+    const { status, json } = await spend(gateway, token);
+    assert.deepEqual([status, json.error], [403, 'depth_exceeded']);
+    assert.match(json.message, /delegated as often as it may be, 3 times/);
+  };
+  await refused(last);
+  await refused(await narrow(gateway, children[0], '--holder', 'deeper'));
+  assert.equal((await spend(gateway, await mint(gateway, root, 20, 'child'))).status, 200,
+    'the operator mints as before');
+  await gateway.restart();
+  await refused(last);
+  for (const token of [root, ...children]) {
+    assert.equal((await spend(gateway, token)).status, 200);
+  }
+  const other = await gateway.token('other', '--total-limit', '100');
+  const others = await narrow(gateway, other, '--budget-max', '10');
+  assert.equal((await spend(gateway, others)).status, 200, 'another token has its own bound');
+  assert.deepEqual(await books(gateway, 'root'), { spent: 8, held: 0, carved: 19 });
+});

@@ -58,6 +58,9 @@ void read_limits(YamlMap& root, flow::Settings& settings) {
   if (auto bytes = map->whole("bodyBytes", 1024, body_max)) {
     settings.body_bytes_max = static_cast<size_t>(*bytes);
   }
+  if (auto count = map->whole("delegationsPerToken", 0, 100'000'000)) {
+    settings.delegations_max = static_cast<size_t>(*count);
+  }
   if (auto s = map->seconds("upstreamTimeout")) {
     settings.upstream_seconds_max = *s;
     if (*s >= limits::reservation_seconds_max) {
