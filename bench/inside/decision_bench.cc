@@ -84,7 +84,7 @@ class Rig {
     BudgetRecord budget;
     budget.name = "research";
     budget.limits[Window::month] = Money::credits(1'000'000'000);
-    must(bank_->directory().put_budget(budget));
+    must(bank_->directory().put_budgets({budget}));
     mint_tokens();
     // What the first call of a token does besides: its points are noted, its leases taken.
     Answered call(now_, tokens.front(), gateway_.settings());

@@ -22,7 +22,7 @@ Result<void> make_empty(const std::filesystem::path& data_dir, const Clock& cloc
   BudgetRecord budget;
   budget.name = "research";
   budget.limits[Window::month] = Money::credits(1'000'000'000);
-  return bank->directory().put_budget(budget);
+  return bank->directory().put_budgets({budget});
 }
 
 std::string nth_name(uint64_t number) {

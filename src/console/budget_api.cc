@@ -33,7 +33,7 @@ Reply BudgetApi::store(const BudgetRecord& record, std::string_view what) {
   if (auto written = gateway_.bank.record(event); !written) {
     return unavailable(written.error().reason);
   }
-  if (auto stored = gateway_.bank.directory().put_budget(record); !stored) {
+  if (auto stored = gateway_.bank.directory().put_budgets({record}); !stored) {
     return bad_request(stored.error().message);
   }
   return describe(record);

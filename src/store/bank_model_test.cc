@@ -44,7 +44,7 @@ class History {
     open();
     if (bank_ == nullptr) return;
     for (Number b = kBudgets; b < kRate; ++b)
-      EXPECT_TRUE(bank_->directory().put_budget(truth_.budget_record(b)));
+      EXPECT_TRUE(bank_->directory().put_budgets({truth_.budget_record(b)}));
     for (Number root = 0; root < kBudgets; ++root)
       EXPECT_TRUE(bank_->directory().add_token(truth_.token_record(root)));
   }
@@ -475,7 +475,7 @@ class History {
     edited.parties[budget].limits = some_limits(budget);
     if (budget == kBudgets + 1) edited.parties[budget].above = below(3) == 0 ? kNobody : kBudgets;
     log(fmt::format("edit budget {}", budget));
-    const bool done = bank_->directory().put_budget(edited.budget_record(budget)).has_value();
+    const bool done = bank_->directory().put_budgets({edited.budget_record(budget)}).has_value();
     if (take(done, [&](Truth& truth) { truth = edited; })) ++seen_["budget edited"];
   }
 

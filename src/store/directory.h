@@ -62,8 +62,9 @@ class Directory {
   // Fails when the name is taken; the message says by what.
   virtual Result<void> add_token(TokenRecord record) = 0;
   virtual Result<void> update_token(TokenRecord record) = 0;  // by id
-  // Creates or replaces by name. Refuses an unknown parent and a cycle.
-  virtual Result<void> put_budget(BudgetRecord record) = 0;
+  // Creates or replaces by name, all of them or none. Refuses an unknown parent and a cycle, once
+  // all are in place: their order does not matter.
+  virtual Result<void> put_budgets(std::vector<BudgetRecord> records) = 0;
   virtual Result<void> revoke_point(const AccountId& point) = 0;
 
   // Cheap when the point is known already; else queued for the keeper, never blocking a call.

@@ -228,15 +228,31 @@ TEST_F(DirectoryTest, ATakenNameIsRefusedAndSaysByWhom) {
   EXPECT_FALSE(directory_->update_token(unknown));
 }
 
+TEST_F(DirectoryTest, BudgetsComeTogetherInAnyOrderOrNotAtAll) {
+  ASSERT_TRUE(directory_->put_budgets(
+      {{"research", "engineering", {}, true}, {"engineering", "", {}, true}}));
+  EXPECT_FALSE(
+      directory_->put_budgets({{"engineering", "", {}, false}, {"lost", "nowhere", {}, true}}));
+  EXPECT_FALSE(directory_->put_budgets({{"a", "b", {}, true}, {"b", "a", {}, true}}));
+  EXPECT_TRUE(directory_->budget("engineering")->from_config) << "nothing of a refused set stays";
+  ASSERT_TRUE(
+      directory_->put_budgets({{"engineering", "research", {}, true}, {"research", "", {}, true}}))
+      << "they change places, in one step";
+  reopen();
+  EXPECT_EQ(directory_->budgets().size(), 2U);
+  EXPECT_EQ(directory_->budget("engineering")->parent, "research");
+  EXPECT_EQ(directory_->budget("research")->parent, "");
+}
+
 TEST_F(DirectoryTest, ABudgetNeedsAParentAndNoCycle) {
   BudgetRecord root{"engineering", "", {}, true};
   root.limits[Window::month] = Money::credits(5000);
-  ASSERT_TRUE(directory_->put_budget(root));
-  ASSERT_TRUE(directory_->put_budget({"research", "engineering", {}, false}));
-  EXPECT_FALSE(directory_->put_budget({"lost", "nowhere", {}, false}));
-  EXPECT_FALSE(directory_->put_budget({"self", "self", {}, false}));
-  EXPECT_FALSE(directory_->put_budget({"engineering", "research", {}, false}));
-  EXPECT_FALSE(directory_->put_budget({"", "", {}, false}));
+  ASSERT_TRUE(directory_->put_budgets({root}));
+  ASSERT_TRUE(directory_->put_budgets({{"research", "engineering", {}, false}}));
+  EXPECT_FALSE(directory_->put_budgets({{"lost", "nowhere", {}, false}}));
+  EXPECT_FALSE(directory_->put_budgets({{"self", "self", {}, false}}));
+  EXPECT_FALSE(directory_->put_budgets({{"engineering", "research", {}, false}}));
+  EXPECT_FALSE(directory_->put_budgets({{"", "", {}, false}}));
   reopen();
   EXPECT_EQ(directory_->budgets().size(), 2U);
   EXPECT_EQ(directory_->budget("engineering")->limits, root.limits);

@@ -154,7 +154,14 @@ Result<void> SqliteDirectory::update_token(TokenRecord record) {
   return {};
 }
 
-Result<void> SqliteDirectory::check_parents(const BudgetRecord& record) const {
+Result<void> SqliteDirectory::check_parents(const BudgetRecord& record,
+                                            const std::vector<BudgetRecord>& incoming) const {
+  const auto parent_of = [&](std::string_view name) -> std::optional<std::string> {
+    const auto own = std::ranges::find(incoming, name, &BudgetRecord::name);
+    if (own != incoming.end()) return own->parent;
+    const auto known = budget(name);
+    return known ? std::optional(known->parent) : std::nullopt;
+  };
   std::string above = record.parent;
   for (size_t depth = 0; !above.empty(); ++depth) {
     if (above == record.name || depth == limits::path_accounts_max) {
@@ -163,29 +170,37 @@ Result<void> SqliteDirectory::check_parents(const BudgetRecord& record) const {
                       "than {} levels",
                       record.name, record.parent, limits::path_accounts_max));
     }
-    const auto parent = budget(above);
-    if (!parent) {
+    std::optional<std::string> next = parent_of(above);
+    if (!next) {
       return fail(
           fmt::format("budget '{}': there is no budget '{}' to be its parent", record.name, above));
     }
-    above = parent->parent;
+    above = std::move(*next);
   }
   return {};
 }
 
-Result<void> SqliteDirectory::put_budget(BudgetRecord record) {
+Result<void> SqliteDirectory::put_budgets(std::vector<BudgetRecord> records) {
   const std::lock_guard turn(writer_);
-  if (record.name.empty()) return fail("a budget needs a name");
-  TRY(check_parents(record));
-  {
-    const std::lock_guard lock(shared_.mutex);
-    const std::string json = to_json(record);
-    TRY_ASSIGN(Statement statement,
-               shared_.database.prepare("REPLACE INTO budgets (name, record) VALUES (?, ?)"));
-    TRY(statement.bind(1, record.name).bind(2, json).run());
+  for (const BudgetRecord& record : records) {
+    if (record.name.empty()) return fail("a budget needs a name");
+    TRY(check_parents(record, records));
   }
-  publish(std::move(record));
+  TRY(store(records));
+  for (BudgetRecord& record : records)
+    publish(std::move(record));
   return {};
+}
+
+Result<void> SqliteDirectory::store(const std::vector<BudgetRecord>& records) {
+  const std::lock_guard lock(shared_.mutex);
+  TRY_ASSIGN(auto transaction, sqlite::Transaction::begin(shared_.database));
+  TRY_ASSIGN(Statement statement,
+             shared_.database.prepare("REPLACE INTO budgets (name, record) VALUES (?, ?)"));
+  for (const BudgetRecord& record : records) {
+    TRY(statement.bind(1, record.name).bind(2, to_json(record)).run());
+  }
+  return transaction.commit();
 }
 
 void SqliteDirectory::publish(BudgetRecord record) {

@@ -48,7 +48,7 @@ class SqliteDirectory final : public Directory {
   bool has_revocations() const override { return has_revocations_.load(std::memory_order_acquire); }
   Result<void> add_token(TokenRecord record) override;
   Result<void> update_token(TokenRecord record) override;
-  Result<void> put_budget(BudgetRecord record) override;
+  Result<void> put_budgets(std::vector<BudgetRecord> records) override;
   Result<void> revoke_point(const AccountId& point) override;
   bool knows_point(const AccountId& point) const override;
   Noted note_point(const SeenPoint& point, size_t points_max) override;
@@ -64,9 +64,11 @@ class SqliteDirectory final : public Directory {
   template <class Key>
   FoundToken cached_or_read(const Key& key) const;
   Result<void> store(const TokenRecord& record, std::string_view sql);
+  Result<void> store(const std::vector<BudgetRecord>& records);
   void publish(TokenRecord record);
   void publish(BudgetRecord record);
-  Result<void> check_parents(const BudgetRecord& record) const;
+  Result<void> check_parents(const BudgetRecord& record,
+                             const std::vector<BudgetRecord>& incoming) const;
 
   SharedDatabase& shared_;
   // Writers take turns from their checks to the moment when readers see the change.

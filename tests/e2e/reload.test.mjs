@@ -140,6 +140,22 @@ test('a reload that changes the currency is refused as a whole, and says what to
   assert.equal((await search()).headers['x-cost-per-call'], '5.00 USD');
 });
 
+test('budgets of the config come in any order, and may change places', async (t) => {
+  const { gateway } = await httpShop(t, { config: { budgets: {
+    research: { daily: 10, parent: 'engineering' }, engineering: { daily: 100 } } } });
+  const search = async (budget) => call(`${gateway.url}/api/search`,
+    { headers: bearer(await gateway.token(`in-${budget}`, '--budget', budget)) });
+  const spent = async (name) => (await gateway.json('budget', 'show', name)).spent;
+  assert.equal((await search('research')).status, 200);
+  await reload(gateway, (config) => {
+    config.budgets = { research: { daily: 100 }, engineering: { daily: 3, parent: 'research' } };
+  });
+  const refused = await search('engineering');
+  assert.deepEqual([refused.json.error, refused.json.limit, refused.json.spent],
+    ['budget_exceeded', 3, 2], 'what it used in its old place counts');
+  assert.deepEqual([await spent('engineering'), await spent('research')], [2, 2]);
+});
+
 test('durability changes with a reload, for calls that begin later', async (t) => {
   const { gateway } = await httpShop(t);
   const token = await gateway.token('agent', '--total-limit', '100');

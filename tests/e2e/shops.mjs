@@ -16,7 +16,7 @@ export async function httpShop(t, extra = {}, options = {}) {
     ...options,
     config: {
       upstreams: { api: { kind: 'http', url: api.url, ...extra.upstream } },
-      endpoints: { ...ENDPOINTS, ...extra.endpoints },
+      endpoints: { ...structuredClone(ENDPOINTS), ...extra.endpoints },
       routes: [{ name: 'api', match: { pathPrefix: '/api/' }, upstream: 'api', mode: 'control',
         ...extra.route }],
       ...extra.config,

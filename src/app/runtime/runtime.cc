@@ -118,10 +118,8 @@ Result<void> Runtime::open_watch() {
 }
 
 Result<void> Runtime::put_config_budgets(const flow::Settings& settings) {
-  for (const BudgetRecord& budget : settings.budgets) {
-    if (auto put = bank_->directory().put_budget(budget); !put) {
-      return fail(fmt::format("budgets.{}: {}", budget.name, put.error().message));
-    }
+  if (auto put = bank_->directory().put_budgets(settings.budgets); !put) {
+    return fail(fmt::format("budgets: {}", put.error().message));
   }
   return {};
 }
