@@ -30,6 +30,7 @@
 
 #include "base/crypto.h"
 #include "base/money.h"
+#include "base/siphash.h"
 #include "contract/call.h"
 #include "contract/refusal.h"
 #include "contract/verified_token.h"
@@ -64,17 +65,19 @@ class Verifier {
 
  private:
   struct Entry {
-    Hash256 digest{};  // SHA-256 of the credential: whoever collides it can forge tokens too
+    uint64_t hash = 0;
+    std::string credential;
     std::shared_ptr<const TokenChain> chain;
     uint64_t used = 0;
   };
 
   std::expected<std::shared_ptr<const TokenChain>, Refusal> prove(std::string_view credential,
                                                                   std::string& why) const;
-  std::span<Entry> set_of(const Hash256& digest);
+  uint64_t hash_of(std::string_view credential) const;
 
   std::shared_ptr<const Keyring> keyring_;
   Currency currency_;
+  SipKey key_ = SipKey::random();  // of hash_of(): nobody can fill one set on purpose
   std::vector<Entry> entries_;
   uint64_t clock_ = 0;  // counts look-ups, for least-recently-used
   uint64_t hits_ = 0;
