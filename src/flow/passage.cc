@@ -124,9 +124,6 @@ void Passage::note_lineage() {
                   fmt::format("The token has been delegated as often as it may be, {} times.",
                               settings_->delegations_max));
     }
-    if (noted == store::Noted::behind) {
-      return deny_unavailable("too many new delegations at once; try again in a second");
-    }
     AuditEvent& seen = event();
     seen.kind = EventKind::attenuate;
     seen.call.reset();

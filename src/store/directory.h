@@ -34,7 +34,6 @@ enum class Noted : uint8_t {
   first,   // new, and queued for the keeper
   before,  // known already
   full,    // its token has as many points as it may have
-  behind,  // more new ones than the keeper has written yet: a moment later it fits
 };
 
 // Null: there is none. An error: it can not be read, and nobody knows whether it is there or what

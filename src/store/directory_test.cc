@@ -293,18 +293,6 @@ SeenPoint numbered_point(int number, const TokenId& token) {
   return {account_id("point", std::to_string(number)), {}, token, "", "", {}};
 }
 
-TEST_F(DirectoryTest, PointsThatWaitForTheKeeperAreBounded) {
-  const TokenId token = random_id<TokenId>();
-  const size_t many = 1'000'000;
-  for (int i = 0; i < 10'000; ++i) {
-    ASSERT_EQ(directory_->note_point(numbered_point(i, token), many), Noted::first);
-  }
-  EXPECT_EQ(directory_->note_point(numbered_point(10'000, token), many), Noted::behind);
-  EXPECT_EQ(directory_->note_point(numbered_point(9'999, token), many), Noted::before);
-  ASSERT_TRUE(directory_->write_points());
-  EXPECT_EQ(directory_->note_point(numbered_point(10'000, token), many), Noted::first);
-}
-
 TEST_F(DirectoryTest, ATokenHasSoManyPointsAndNoMoreAlsoAfterARestart) {
   const TokenId greedy = random_id<TokenId>();
   const TokenId other = random_id<TokenId>();

@@ -14,8 +14,6 @@ namespace {
 
 using sqlite::Statement;
 
-constexpr size_t kNotedMax = 10'000;  // points that wait for the keeper
-
 template <class Id>
 Id id_of(std::string_view bytes) {
   Id id;
@@ -235,7 +233,6 @@ Noted SqliteDirectory::note_point(const SeenPoint& point, size_t points_max) {
   if (known_points_.contains(point.point)) return Noted::before;
   size_t& of_token = points_of_token_[point.token];
   if (of_token >= points_max) return Noted::full;
-  if (noted_.size() >= kNotedMax) return Noted::behind;
   known_points_.insert(point.point);
   noted_.push_back(point);
   ++of_token;
@@ -284,11 +281,12 @@ std::vector<SeenPoint> SqliteDirectory::points_of(const TokenId& token) const {
   // A list for people: what can not be read now is left out.
   static_cast<void>(read());
   const std::shared_lock lock(points_mutex_);
+  // Some of them may have been written since.
+  std::unordered_set<AccountId, ledger::SeededHash> listed;
+  for (const SeenPoint& point : points)
+    listed.insert(point.point);
   for (const SeenPoint& point : noted_) {
-    const bool listed = std::any_of(points.begin(), points.end(), [&](const SeenPoint& other) {
-      return other.point == point.point;
-    });
-    if (point.token == token && !listed) points.push_back(point);
+    if (point.token == token && !listed.contains(point.point)) points.push_back(point);
   }
   return points;
 }
