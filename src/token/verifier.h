@@ -43,11 +43,11 @@ namespace satgate::token {
 class Verifier {
  public:
   static constexpr size_t ways = 4;
-  static constexpr size_t cached_bytes_max = 4 * 1024;  // longer credentials are verified each time
+  static constexpr size_t cached_bytes_max = 2 * 1024;  // longer credentials are verified each time
 
   // `cache_entries` is rounded up to a power of two, at least `ways`.
   explicit Verifier(std::shared_ptr<const Keyring> keyring, const Currency& currency = {},
-                    size_t cache_entries = 1024);
+                    size_t cache_entries = 4096);
 
   // `credential` is the token in any text form of macaroon_from_text. `why`, if given, receives a
   // sentence for logs and `token inspect`; it never contains the credential.
