@@ -94,6 +94,11 @@ void JsonOut::separate() {
   first_ = false;
 }
 
+// One view of two lengths: of two literals the length would be counted at each call.
+std::string_view JsonOut::opening_quote() const {
+  return std::string_view(",\"").substr(first_ ? 1 : 0);
+}
+
 JsonOut& JsonOut::open(char bracket) {
   separate();
   out_ += bracket;
@@ -108,19 +113,19 @@ JsonOut& JsonOut::close(char bracket) {
 }
 
 JsonOut& JsonOut::key(Key name) {
-  append_all(out_, {first_ ? "\"" : ",\"", name, "\":"});
+  append_all(out_, {opening_quote(), name, "\":"});
   first_ = true;
   return *this;
 }
 
 JsonOut& JsonOut::member(std::string_view name) {
-  append_quoted(out_, first_ ? "\"" : ",\"", name, "\":");
+  append_quoted(out_, opening_quote(), name, "\":");
   first_ = true;
   return *this;
 }
 
 JsonOut& JsonOut::string(std::string_view text) {
-  append_quoted(out_, first_ ? "\"" : ",\"", text, "\"");
+  append_quoted(out_, opening_quote(), text, "\"");
   first_ = false;
   return *this;
 }

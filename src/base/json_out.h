@@ -53,6 +53,7 @@ class JsonOut {
   JsonOut& open(char bracket);
   JsonOut& close(char bracket);
   void separate();
+  std::string_view opening_quote() const;
 
   std::string& out_;
   bool first_ = true;
