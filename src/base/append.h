@@ -1,28 +1,27 @@
 // Appends several texts to a string with one growth of it.
 #pragma once
 
+#include <concepts>
 #include <cstddef>
 #include <cstring>
-#include <initializer_list>
 #include <string>
 #include <string_view>
 
 namespace satgate {
 
-inline void append_all(std::string& out, std::initializer_list<std::string_view> texts) {
-  const size_t old = out.size();
-  size_t size = old;
-  for (const std::string_view text : texts)
-    size += text.size();
-  // g++ 12 passes the capacity rather than the size asked for: the size is not taken from there.
-  out.resize_and_overwrite(size, [&](char* bytes, size_t) {
-    char* at = bytes + old;
-    for (const std::string_view text : texts) {
-      std::memcpy(at, text.data(), text.size());
-      at += text.size();
-    }
-    return size;
-  });
+template <std::convertible_to<std::string_view>... Texts>
+void append_all(std::string& out, const Texts&... texts) {
+  const auto append = [&out](auto... views) {
+    const size_t old = out.size();
+    const size_t size = old + (views.size() + ...);
+    // g++ 12 passes the capacity rather than the size asked for: the size is not taken from there.
+    out.resize_and_overwrite(size, [&](char* bytes, size_t) {
+      char* at = bytes + old;
+      ((std::memcpy(at, views.data(), views.size()), at += views.size()), ...);
+      return size;
+    });
+  };
+  append(std::string_view(texts)...);
 }
 
 }  // namespace satgate

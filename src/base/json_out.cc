@@ -58,7 +58,7 @@ void append_escaped(std::string& out, char c) {
 // `before` ends, and `after` begins, with the quotes.
 void append_quoted(std::string& out, std::string_view before, std::string_view text,
                    std::string_view after) {
-  if (plain_length(text) == text.size()) return append_all(out, {before, text, after});
+  if (plain_length(text) == text.size()) return append_all(out, before, text, after);
   out += before;
   while (true) {
     const size_t plain = plain_length(text);
@@ -113,7 +113,7 @@ JsonOut& JsonOut::close(char bracket) {
 }
 
 JsonOut& JsonOut::key(Key name) {
-  append_all(out_, {opening_quote(), name, "\":"});
+  append_all(out_, opening_quote(), name, "\":");
   first_ = true;
   return *this;
 }

@@ -79,7 +79,7 @@ HeadWriter& HeadWriter::request(std::string_view method, std::string_view target
   if (!parse_authority(host)) refuse("The host is not host or host:port.");
   kind_ = Kind::request;
   expects_body_ = method == "POST" || method == "PUT" || method == "PATCH";
-  append_all(out_, {method, " ", target, " HTTP/1.1\r\n"});
+  append_all(out_, method, " ", target, " HTTP/1.1\r\n");
   raw_field("host", host);
   return *this;
 }
@@ -95,7 +95,7 @@ HeadWriter& HeadWriter::response(int status, std::string_view reason, bool to_he
   char digits[16];
   const auto end = std::to_chars(digits, digits + sizeof digits, status).ptr;
   const std::string_view code(digits, static_cast<size_t>(end - digits));
-  append_all(out_, {"HTTP/1.1 ", code, " ", reason, "\r\n"});
+  append_all(out_, "HTTP/1.1 ", code, " ", reason, "\r\n");
   return *this;
 }
 
@@ -177,7 +177,7 @@ void HeadWriter::write_framing(BodyFraming framing) {
 }
 
 void HeadWriter::raw_field(std::string_view name, std::string_view value) {
-  append_all(out_, {name, ": ", value, "\r\n"});
+  append_all(out_, name, ": ", value, "\r\n");
 }
 
 void HeadWriter::raw_number(std::string_view name, uint64_t value) {
