@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <functional>
 
 #include "token/caveat.h"
 #include "token/macaroon.h"
@@ -56,6 +57,14 @@ bool depth_holds(std::span<const Caveat> caveats) {
   return holds;
 }
 
+size_t bytes_of(std::string_view credential, const TokenChain& chain) {
+  size_t bytes = sizeof chain + credential.size() + chain.points.size() * sizeof(AccountId) +
+                 chain.accounts.size() * sizeof(LineageAccount) + chain.holders.size() * 32;
+  for (const Caveat& caveat : chain.caveats)
+    bytes += sizeof caveat + 2 * caveat.text.size() + caveat.items.size() * sizeof(std::string);
+  return bytes;
+}
+
 std::unexpected<Refusal> refuse(Refusal refusal, std::string reason, std::string& why) {
   why = std::move(reason);
   return std::unexpected(refusal);
@@ -83,7 +92,6 @@ uint64_t Verifier::hash_of(std::string_view credential) const {
 
 std::expected<VerifiedToken, Refusal> Verifier::verify(std::string_view credential,
                                                        std::string* why) {
-  const bool cacheable = credential.size() <= cached_bytes_max;
   const uint64_t hash = hash_of(credential);
   const size_t sets = entries_.size() / ways;
   const std::span<Entry> set = std::span(entries_).subspan((hash & (sets - 1)) * ways, ways);
@@ -98,11 +106,20 @@ std::expected<VerifiedToken, Refusal> Verifier::verify(std::string_view credenti
   std::string ignored;
   auto chain = prove(credential, why != nullptr ? *why : ignored);
   if (!chain) return std::unexpected(chain.error());
-  if (cacheable) {
-    *std::ranges::min_element(set, {}, &Entry::used) =
-        Entry{hash, std::string(credential), *chain, clock_};
-  }
+  keep(set, {hash, std::string(credential), *chain, bytes_of(credential, **chain), clock_});
   return VerifiedToken(*std::move(chain));
+}
+
+// In the place of the entry that was used longest ago, or of several: a set keeps to its share.
+void Verifier::keep(std::span<Entry> set, Entry entry) {
+  if (entry.bytes > set_bytes_max) return;
+  std::ranges::sort(set, std::greater(), &Entry::used);  // an empty one comes last
+  size_t bytes = entry.bytes;
+  for (Entry& other : set.first(ways - 1)) {
+    bytes += other.bytes;
+    if (bytes > set_bytes_max) other = {};
+  }
+  set.back() = std::move(entry);
 }
 
 std::expected<std::shared_ptr<const TokenChain>, Refusal> Verifier::prove(

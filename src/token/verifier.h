@@ -38,16 +38,17 @@
 
 namespace satgate::token {
 
-// Not thread-safe: one instance a loop. The cache is set-associative, so neither its memory nor the
-// time of a look-up can be driven up by whoever makes many tokens. A hit allocates nothing.
+// Not thread-safe: one instance a loop. The cache is set-associative and each set has its share of
+// memory, so neither that nor the time of a look-up can be driven up by whoever makes many tokens,
+// or large ones. A hit allocates nothing.
 class Verifier {
  public:
   static constexpr size_t ways = 4;
-  static constexpr size_t cached_bytes_max = 2 * 1024;  // longer credentials are verified each time
+  static constexpr size_t set_bytes_max = 8 * 1024;  // a larger chain is proven at each call
 
   // `cache_entries` is rounded up to a power of two, at least `ways`.
   explicit Verifier(std::shared_ptr<const Keyring> keyring, const Currency& currency = {},
-                    size_t cache_entries = 4096);
+                    size_t cache_entries = 32 * 1024);
 
   // `credential` is the token in any text form of macaroon_from_text. `why`, if given, receives a
   // sentence for logs and `token inspect`; it never contains the credential.
@@ -68,12 +69,14 @@ class Verifier {
     uint64_t hash = 0;
     std::string credential;
     std::shared_ptr<const TokenChain> chain;
+    size_t bytes = 0;  // what it takes, about
     uint64_t used = 0;
   };
 
   std::expected<std::shared_ptr<const TokenChain>, Refusal> prove(std::string_view credential,
                                                                   std::string& why) const;
   uint64_t hash_of(std::string_view credential) const;
+  static void keep(std::span<Entry> set, Entry entry);
 
   std::shared_ptr<const Keyring> keyring_;
   Currency currency_;

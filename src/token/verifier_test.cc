@@ -402,6 +402,28 @@ TEST(Cache, IsBoundedAndSurvivesManyTokens) {
   EXPECT_EQ(verifier.hits(), hits);  // too large to keep
 }
 
+TEST(Cache, ASetKeepsToItsShareOfMemory) {
+  Verifier verifier = make_verifier(Verifier::ways);  // one set
+  const auto hits = [&](const Lines& tokens) {
+    const uint64_t before = verifier.hits();
+    for (const std::string& token : tokens) {
+      EXPECT_TRUE(verifier.verify(token));
+    }
+    return verifier.hits() - before;
+  };
+  const Lines small = {root({"holder = a"}), root({"holder = b"}), root({"holder = c"})};
+  EXPECT_EQ(hits(small), 0U);
+  EXPECT_EQ(hits(small), 3U);
+  const std::string large = root({"tools = " + std::string(1000, 'x')});
+  EXPECT_EQ(hits({large}), 0U);
+  EXPECT_EQ(hits({small[2], small[1], small[0], large}), 4U);
+  // Another large one has room for the newest beside it.
+  const std::string larger = root({"tools = " + std::string(1000, 'y')});
+  EXPECT_EQ(hits({larger}), 0U);
+  EXPECT_EQ(hits({larger, large}), 2U);
+  EXPECT_LT(hits(small), 3U);
+}
+
 TEST(Cache, ATokenOutlivesItsEntry) {
   Verifier verifier = make_verifier(4);
   const auto token = verifier.verify(root({"holder = kept"}));
