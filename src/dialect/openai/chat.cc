@@ -2,12 +2,14 @@
 
 #include <algorithm>
 #include <array>
-#include <bitset>
 #include <utility>
 
 #include "base/json_out.h"
 #include "base/text.h"
-#include "dialect/openai/json.h"
+#include "dialect/body.h"
+#include "dialect/json_text.h"
+#include "dialect/openai/stream_filter.h"
+#include "dialect/openai/usage.h"
 
 namespace satgate::dialect::openai {
 namespace {
@@ -62,45 +64,12 @@ constexpr std::array<std::string_view, kMemberCount> kMembers = {
     "use_beam_search",
 };
 
-constexpr BadRequest kNotJson{"the body is not well-formed JSON, or too large"};
-constexpr BadRequest kNotObject{"the body must be a JSON object"};
-constexpr BadRequest kDuplicate{"a member that decides about cost appears twice"};
-constexpr BadRequest kSpelling{"a member that decides about cost is spelled in another case"};
-constexpr BadRequest kNoModel{"model must be a non-empty string"};
 constexpr BadRequest kBadStream{"stream and stream_options.include_usage must be true or false"};
 constexpr BadRequest kBadOptions{"stream_options must be an object"};
 constexpr BadRequest kBadBound{
     "max_tokens and max_completion_tokens must be whole numbers above zero"};
 constexpr BadRequest kBadChoices{"n must be a whole number from 1 to 128"};
 constexpr BadRequest kBadTier{"service_tier must be a string"};
-
-bool is_ascii(std::string_view text) {
-  return std::ranges::all_of(text, [](char c) { return static_cast<unsigned char>(c) < 0x80; });
-}
-
-// The decisive member of this name. Some servers fold the case of names, one of them beyond ASCII,
-// so no other spelling may reach them.
-std::expected<std::optional<size_t>, BadRequest> find_member(std::string_view key) {
-  if (!is_ascii(key)) return std::unexpected(kSpelling);
-  for (size_t i = 0; i < kMembers.size(); ++i) {
-    if (key == kMembers[i]) return i;
-    if (equals_ignore_case(key, kMembers[i])) return std::unexpected(kSpelling);
-  }
-  return std::nullopt;
-}
-
-std::expected<bool, BadRequest> read_flag(dom::element value) {
-  bool flag = false;
-  if (!value.is_null() && value.get_bool().get(flag)) return std::unexpected(kBadStream);
-  return flag;
-}
-
-std::expected<std::optional<uint64_t>, BadRequest> read_bound(dom::element value) {
-  if (value.is_null()) return std::nullopt;
-  uint64_t number = 0;
-  if (value.get_uint64().get(number) || number == 0) return std::unexpected(kBadBound);
-  return number;
-}
 
 // Part members that are text or say nothing about size. The rest, whatever its case, is unbounded.
 bool is_text_member(std::string_view key) {
@@ -144,18 +113,6 @@ std::string_view unbounded_message(dom::element message) {
   return found;
 }
 
-template <class Check>
-std::string_view first_unbounded(dom::element value, std::string_view name, Check check) {
-  dom::array items;
-  if (value.is_null()) return {};
-  if (value.get_array().get(items)) return name;
-  for (const dom::element item : items) {
-    const std::string_view what = check(item);
-    if (!what.empty()) return what;
-  }
-  return {};
-}
-
 std::string_view unbounded_tool(dom::element tool) {
   std::string_view type;
   if (tool.at_key("type").get_string().get(type)) return "tools";
@@ -169,8 +126,7 @@ std::string_view unbounded_modality(dom::element modality) {
 }
 
 struct RequestReader {
-  ChatRequest request;
-  std::bitset<kMemberCount> seen;
+  LlmRequest request;
 
   void note_unbounded(std::string_view what) {
     if (request.unbounded.empty()) request.unbounded = what;
@@ -185,7 +141,7 @@ struct RequestReader {
       if (!equals_ignore_case(key, "include_usage")) continue;
       if (key != "include_usage") return std::unexpected(kSpelling);
       if (std::exchange(found, true)) return std::unexpected(kDuplicate);
-      const auto flag = read_flag(option);
+      const auto flag = read_flag(option, kBadStream);
       if (!flag) return std::unexpected(flag.error());
       request.include_usage = *flag;
     }
@@ -197,10 +153,6 @@ struct RequestReader {
     if (value.is_null()) return {};
     std::string_view tier;
     if (value.get_string().get(tier)) return std::unexpected(kBadTier);
-    for (const std::string_view known : {"auto", "default", "flex", "priority", "scale", "fast"}) {
-      if (tier == known) request.service_tier = known;
-    }
-    if (request.service_tier.empty()) request.service_tier = "other";
     if (tier != "auto" && tier != "default" && tier != "flex") note_unbounded("service_tier");
     return {};
   }
@@ -215,11 +167,11 @@ struct RequestReader {
     return {};
   }
 
-  std::expected<void, BadRequest> read_bound_into(std::optional<uint64_t>& bound,
-                                                  dom::element value) {
-    const auto read = read_bound(value);
+  // Of two bounds the larger: upstreams differ in which one they obey.
+  std::expected<void, BadRequest> read_output(dom::element value) {
+    const auto read = read_bound(value, kBadBound);
     if (!read) return std::unexpected(read.error());
-    bound = *read;
+    request.output_tokens_max = std::max(request.output_tokens_max, *read);
     return {};
   }
 
@@ -231,7 +183,7 @@ struct RequestReader {
         }
         return {};
       case kStream: {
-        const auto flag = read_flag(value);
+        const auto flag = read_flag(value, kBadStream);
         if (!flag) return std::unexpected(flag.error());
         request.stream = *flag;
         return {};
@@ -239,9 +191,8 @@ struct RequestReader {
       case kStreamOptions:
         return read_options(value);
       case kMaxTokens:
-        return read_bound_into(request.max_tokens, value);
       case kMaxCompletionTokens:
-        return read_bound_into(request.max_completion_tokens, value);
+        return read_output(value);
       case kChoices:
         return read_choices(value);
       case kServiceTier:
@@ -260,39 +211,6 @@ struct RequestReader {
         return {};
     }
   }
-};
-
-// Replaces `erase` bytes at `at` by `text`.
-struct Patch {
-  size_t at = 0;
-  size_t erase = 0;
-  std::string_view text;
-};
-
-// At most: one insertion at the start, both bounds, stream options.
-class Patches {
- public:
-  void add(size_t at, size_t erase, std::string_view text) {
-    size_t i = count_++;
-    for (; i > 0 && list_[i - 1].at > at; --i)
-      list_[i] = list_[i - 1];
-    list_[i] = {at, erase, text};
-  }
-
-  void apply(std::string_view body, std::string& out) const {
-    out.clear();
-    size_t from = 0;
-    for (size_t i = 0; i < count_; ++i) {
-      out.append(body.substr(from, list_[i].at - from));
-      out.append(list_[i].text);
-      from = list_[i].at + list_[i].erase;
-    }
-    out.append(body.substr(from));
-  }
-
- private:
-  std::array<Patch, 4> list_;
-  size_t count_ = 0;
 };
 
 // Where the members lie that an edit may touch; each with its raw value.
@@ -333,12 +251,6 @@ bool find_places(JsonText& json, Places& places) {
 
 }  // namespace
 
-std::optional<uint64_t> ChatRequest::output_tokens_max() const {
-  if (!max_tokens) return max_completion_tokens;
-  if (!max_completion_tokens) return max_tokens;
-  return std::max(*max_tokens, *max_completion_tokens);
-}
-
 struct ChatReader::State {
   JsonText json;
   JsonText answer;  // apart, so that a request can still be edited after an answer was read
@@ -350,13 +262,12 @@ struct ChatReader::State {
   bool lower(const std::optional<std::string_view>& token, uint64_t most, std::string& text,
              Patches& patches) {
     if (!token || *token == "null") return false;
-    const auto asked = parse_uint(*token);
-    text = std::to_string(asked ? std::min(*asked, most) : most);
+    text = lowered_bound(*token, most);
     patches.add(json.place(*token), token->size(), text);
     return true;
   }
 
-  void set_bound(const Places& places, const ChatEdit& edit, Patches& patches) {
+  void set_bound(const Places& places, const LlmEdit& edit, Patches& patches) {
     const uint64_t most = *edit.output_tokens;
     const bool legacy = lower(places.max_tokens, most, legacy_bound, patches);
     if (lower(places.max_completion_tokens, most, bound, patches) || legacy) return;
@@ -387,26 +298,18 @@ struct ChatReader::State {
 
 ChatReader::ChatReader() : state_(std::make_unique<State>()) {}
 ChatReader::~ChatReader() = default;
-ChatReader::ChatReader(ChatReader&&) noexcept = default;
-ChatReader& ChatReader::operator=(ChatReader&&) noexcept = default;
 
-std::expected<ChatRequest, BadRequest> ChatReader::peek(std::string_view body) {
+std::expected<LlmRequest, BadRequest> ChatReader::peek(std::string_view body) {
   state_->accepted = false;
   const auto root = state_->json.parse(body);
   if (!root) return std::unexpected(kNotJson);
   dom::object members;
   if (root->get_object().get(members)) return std::unexpected(kNotObject);
   RequestReader reader;
-  for (const auto [key, value] : members) {
-    const auto member = find_member(key);
-    if (!member) return std::unexpected(member.error());
-    if (!*member) continue;
-    if (reader.seen[**member]) return std::unexpected(kDuplicate);
-    reader.seen.set(**member);
-    if (const auto read = reader.read(**member, value); !read) {
-      return std::unexpected(read.error());
-    }
-  }
+  const auto read = read_members(members, kMembers, [&](size_t member, dom::element value) {
+    return reader.read(member, value);
+  });
+  if (!read) return std::unexpected(read.error());
   if (reader.request.model.empty()) return std::unexpected(kNoModel);
   state_->model.assign(reader.request.model);
   reader.request.model = state_->model;
@@ -414,7 +317,7 @@ std::expected<ChatRequest, BadRequest> ChatReader::peek(std::string_view body) {
   return reader.request;
 }
 
-bool ChatReader::edit(std::string_view body, const ChatEdit& edit, std::string& out) {
+bool ChatReader::edit(std::string_view body, const LlmEdit& edit, std::string& out) {
   State& state = *state_;
   Places places;
   if (!state.accepted || body != state.json.text() || !find_places(state.json, places)) {
@@ -442,6 +345,10 @@ std::optional<Usage> ChatReader::usage(std::string_view response_body) {
     result = result ? larger(*result, *usage) : *usage;
   }
   return result;
+}
+
+std::unique_ptr<LlmStream> ChatReader::follow(const LlmRequest& request) const {
+  return std::make_unique<StreamFilter>(request.include_usage, request.choices);
 }
 
 }  // namespace satgate::dialect::openai

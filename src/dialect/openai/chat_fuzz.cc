@@ -19,7 +19,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     const auto edited = again.peek(out);
     RELEASE_ASSERT(edited);
     RELEASE_ASSERT(edited->model == request->model && edited->include_usage);
-    RELEASE_ASSERT(edited->output_tokens_max() && *edited->output_tokens_max() <= 3);
+    RELEASE_ASSERT(edited->output_tokens_max && *edited->output_tokens_max <= 3);
     RELEASE_ASSERT(edited->choices == request->choices && edited->stream == request->stream);
     RELEASE_ASSERT(edited->unbounded == request->unbounded);
   }

@@ -40,11 +40,8 @@ TEST(Peek, ReadsWhatDecides) {
   EXPECT_EQ(request->model, "gpt-4o");
   EXPECT_TRUE(request->stream);
   EXPECT_TRUE(request->include_usage);
-  EXPECT_EQ(request->max_tokens, 5u);
-  EXPECT_EQ(request->max_completion_tokens, 7u);
-  EXPECT_EQ(request->output_tokens_max(), 7u) << "the larger: upstreams differ";
+  EXPECT_EQ(request->output_tokens_max, 7u) << "the larger: upstreams differ";
   EXPECT_EQ(request->choices, 3u);
-  EXPECT_EQ(request->service_tier, "flex");
   EXPECT_EQ(request->unbounded, "");
 }
 
@@ -56,7 +53,7 @@ TEST(Peek, AbsentAndNullAreTheSame) {
     const auto request = reader.peek(body(members));
     ASSERT_TRUE(request) << members;
     EXPECT_FALSE(request->stream);
-    EXPECT_FALSE(request->output_tokens_max());
+    EXPECT_FALSE(request->output_tokens_max);
     EXPECT_EQ(request->choices, 1u);
     EXPECT_EQ(request->unbounded, "");
   }
@@ -118,7 +115,7 @@ TEST(Peek, DecoysInsideAreOnlyText) {
                   R"("m\u0061x_tokens":5,"mod\u0065l":"gpt-\u0034o"})");
   ASSERT_TRUE(request);
   EXPECT_EQ(request->model, "gpt-4o");
-  EXPECT_EQ(request->max_tokens, 5u) << "an escaped name is the same name";
+  EXPECT_EQ(request->output_tokens_max, 5u) << "an escaped name is the same name";
   EXPECT_EQ(request->choices, 1u);
   EXPECT_FALSE(request->stream);
   EXPECT_EQ(request->unbounded, "");
@@ -168,13 +165,13 @@ TEST(Peek, NamesWhatIsUnbounded) {
 
 struct EditCase {
   std::string_view from;
-  ChatEdit edit;
+  LlmEdit edit;
   std::string_view to;
 };
 
 TEST(Edit, TouchesOnlyWhatItMust) {
-  const ChatEdit clamp{.output_tokens = 20};
-  const ChatEdit usage{.include_usage = true};
+  const LlmEdit clamp{.output_tokens = 20};
+  const LlmEdit usage{.include_usage = true};
   for (const EditCase& c : std::initializer_list<EditCase>{
            {R"({"model":"m"})", {}, R"({"model":"m"})"},
            {R"({"model":"m"})", clamp, R"({"max_completion_tokens":20,"model":"m"})"},
@@ -226,7 +223,7 @@ TEST(Edit, TheEditedBodyReadsBackAsWanted) {
   ASSERT_TRUE(reader.edit(text, {.output_tokens = 5, .include_usage = true}, out));
   const auto request = reader.peek(out);
   ASSERT_TRUE(request);
-  EXPECT_EQ(request->output_tokens_max(), 5u);
+  EXPECT_EQ(request->output_tokens_max, 5u);
   EXPECT_TRUE(request->include_usage);
   EXPECT_NE(out.find("0.1234567890123"), out.npos);
 }

@@ -5,7 +5,8 @@
 
 #include "base/text.h"
 #include "dialect/denial.h"
-#include "dialect/openai/json.h"
+#include "dialect/json_text.h"
+#include "dialect/openai/usage.h"
 
 namespace satgate::dialect::openai {
 namespace {
@@ -134,14 +135,12 @@ StreamFilter::StreamFilter(bool client_asked_usage, uint32_t choices)
   state_->choices = std::clamp<size_t>(choices, 1, kChoicesMax);
 }
 StreamFilter::~StreamFilter() = default;
-StreamFilter::StreamFilter(StreamFilter&&) noexcept = default;
-StreamFilter& StreamFilter::operator=(StreamFilter&&) noexcept = default;
 
 StreamFilter::Step StreamFilter::on_data(std::string_view data) {
   State& state = *state_;
   if (trim(data) == "[DONE]") {
     state.done = true;
-    return {};
+    return {.ends = true};
   }
   const auto root = state.json.parse(data);
   dom::object chunk;
@@ -159,13 +158,16 @@ StreamFilter::Step StreamFilter::on_data(std::string_view data) {
     state.usage_is_final = no_choices || finished();
   }
   if (state.client_asked_usage) return {};
-  if (no_choices && usage.is_object()) return {Action::hide, {}};
+  if (no_choices && usage.is_object()) return {.action = Action::hide};
   const auto place = find_usage(state.json);
   if (!place) return {};
   cut(state.json.text(), *place, state.replacement);
-  return {Action::replace, state.replacement};
+  return {.action = Action::replace, .data = state.replacement};
 }
 
+bool StreamFilter::complete() const {
+  return done() || finished() || failed();
+}
 bool StreamFilter::done() const {
   return state_->done;
 }
@@ -182,12 +184,12 @@ uint64_t StreamFilter::output_bytes() const {
   return state_->output_bytes;
 }
 
-Usage StreamFilter::conservative_usage(uint64_t input_bytes, uint64_t output_tokens_bound,
+Usage StreamFilter::conservative_usage(uint64_t input_bound, uint64_t output_bound,
                                        bool all_visible) const {
   if (state_->usage && state_->usage_is_final) return *state_->usage;
   Usage usage;
-  usage.input = input_bytes;
-  usage.output = output_tokens_bound;
+  usage.input = input_bound;
+  usage.output = output_bound;
   if (finished() && all_visible) usage.output = std::min(usage.output, state_->output_bytes);
   return state_->usage ? larger(usage, *state_->usage) : usage;
 }

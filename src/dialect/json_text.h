@@ -1,16 +1,15 @@
-// What the readers of this folder share: a JSON text parsed completely, and places in it. Private
-// to the folder.
+// What the readers of LLM APIs share: a JSON text parsed completely, and places in it. Private to
+// the room.
 #pragma once
 
 #include <simdjson.h>
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
 
-#include "contract/call.h"
-
-namespace satgate::dialect::openai {
+namespace satgate::dialect {
 
 // Parses copies of texts into memory that is reused, but lets go of what a very large one took.
 // The tree is complete before anything is read from it, so that places found by the second, lazy
@@ -38,15 +37,13 @@ class JsonText {
   simdjson::ondemand::parser lazy_;
 };
 
+// A whole number; nothing if the member is there but is no such. Absent and null count as zero.
+std::optional<uint64_t> read_count(simdjson::dom::object object, std::string_view name);
+// The same of `group.name`.
+std::optional<uint64_t> read_count(simdjson::dom::object object, std::string_view group,
+                                   std::string_view name);
+
 // A scalar's raw token without the white space after it.
 std::string_view trim_token(std::string_view token);
 
-// A `usage` object in contract terms; nothing if it is no object or its counts are not whole
-// numbers. Tokens in total_tokens that neither part accounts for are output: some providers list
-// hidden reasoning only there.
-std::optional<Usage> read_usage(simdjson::dom::element usage);
-
-// The larger of each count: a provider may repeat a running total.
-Usage larger(const Usage& a, const Usage& b);
-
-}  // namespace satgate::dialect::openai
+}  // namespace satgate::dialect
