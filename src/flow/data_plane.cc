@@ -3,9 +3,9 @@
 #include <string>
 
 #include "base/json_out.h"
-#include "flow/chat_call.h"
 #include "flow/exchange.h"
 #include "flow/http_call.h"
+#include "flow/llm_call.h"
 #include "flow/respond.h"
 #include "flow/router.h"
 #include "wire/url.h"
@@ -76,8 +76,8 @@ net::Task<> DataPlane::handle_route(net::ServerExchange& http, const Settings& s
   call.protocol = route.protocol;
   call.route = route.name;
   call.upstream = settings.upstreams[route.upstream].name;
-  if (route.protocol == Protocol::openai) {
-    ChatCall conversation(worker_, settings, http, route, call);
+  if (route.api) {
+    LlmCall conversation(worker_, settings, http, route, call);
     // Before the body is read: strangers must not fill memory.
     if (const std::optional<Denial> denial = judge_credential(worker_, conversation)) {
       co_return co_await respond_denial(http, call, *denial, settings);

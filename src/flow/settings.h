@@ -13,6 +13,7 @@
 #include "base/money.h"
 #include "contract/mode.h"
 #include "contract/records.h"
+#include "dialect/llm_api.h"
 #include "dialect/mcp/reply.h"
 #include "flow/api_keys.h"
 #include "flow/loop_guard.h"
@@ -37,14 +38,15 @@ struct Upstream {
   std::vector<std::pair<std::string, std::string>> headers;  // added to every request
 };
 
-// routes[], and the routes that an upstream of kind openai brings along.
+// routes[], and the routes that an upstream of an LLM provider brings along.
 struct Route {
   std::string name;
   std::string path;                  // pattern over the normalised path, `*` matches any run
   std::vector<std::string> methods;  // empty: any
   size_t upstream = 0;               // index into Settings::upstreams
   Mode mode = Mode::control;
-  Protocol protocol = Protocol::http;
+  Protocol protocol = Protocol::http;  // how it is answered
+  std::optional<dialect::LlmApi> api;  // whose bodies are read, and priced by model
   std::string strip_prefix;  // taken off the path before it is forwarded
 };
 

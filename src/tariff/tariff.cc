@@ -130,12 +130,10 @@ std::expected<Quote, Refusal> Tariff::quote(const Call& call, std::string_view t
   if (call.protocol == Protocol::mcp) {
     const auto quote = quote_tool(call, token_name, approved);
     if (quote || quote.error() != Refusal::price_unknown) return quote;
-  } else if (call.protocol == Protocol::http) {
-    if (const EndpointRule* rule = tables_->find_endpoint(call.endpoint)) {
-      return quote_flat(rule->cost, rule->rule);
-    }
-  } else {
-    return std::unexpected(Refusal::price_unknown);  // a model route without a model
+  } else if (const EndpointRule* rule = tables_->find_endpoint(call.endpoint)) {
+    return quote_flat(rule->cost, rule->rule);
+  } else if (call.protocol != Protocol::http) {
+    return std::unexpected(Refusal::price_unknown);  // of an LLM provider, and nobody priced it
   }
   const auto route = tables_->routes.find(call.route);
   if (route == tables_->routes.end()) return std::unexpected(Refusal::price_unknown);

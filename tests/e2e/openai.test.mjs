@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import OpenAI from 'openai';
-import { bearer, call } from './gateway.mjs';
+import { bearer, call, startGateway } from './gateway.mjs';
+import { startProvider } from './provider.mjs';
 import { DEMO_KEY, llmShop } from './shops.mjs';
 
 // What the demo upstream makes of the first model of the built-in table is priced per token; the
@@ -234,14 +235,81 @@ test('models can be listed without cost', async (t) => {
   assert.equal(await gateway.spent('agent'), 0);
 });
 
-test('an unknown model API is refused, never passed through unpriced', async (t) => {
+test('what a provider sells besides is refused until it has a price', async (t) => {
   const { llm, gateway } = await llmShop(t);
   const token = await gateway.token('agent', '--total-limit', '10');
-  for (const path of ['/v1/images/generations', '/v1/files', '/v1/batches']) {
-    const response = await call(gateway.url + path, {
-      method: 'POST', headers: bearer(token), body: { model: MODEL },
-    });
-    assert.ok(response.status >= 400, `${path} ${response.status}`);
+  for (const [method, path] of [['POST', '/v1/images/generations'], ['POST', '/v1/files'],
+    ['POST', '/v1/batches'], ['GET', '/v1/responses/resp_1'], ['POST', '/v1/chat/completions/x']]) {
+    const response = await call(gateway.url + path, { method, headers: bearer(token),
+      ...(method === 'POST' && { body: { model: MODEL } }) });
+    assert.deepEqual([path, response.status, response.json.error.code],
+      [path, 503, 'price_unknown']);
+    assert.equal(response.headers['x-should-retry'], 'false');
   }
   assert.equal((await llm.stats()).calls, 0);
+  assert.equal((await gateway.events('&decision=deny')).length, 5, 'each is an event');
+});
+
+// An upstream that plays back what the test writes down.
+async function recorded(t, answer, config = {}) {
+  const provider = await startProvider(t, answer);
+  const gateway = await startGateway(t, { config: {
+    upstreams: { openai: { kind: 'openai', url: `${provider.url}/v1`, credential: DEMO_KEY } },
+    models: { 'demo-model': { input: 2, output: 8 } },
+    ...config,
+  } });
+  return { provider, gateway };
+}
+
+test('a price for a path opens it', async (t) => {
+  const { provider, gateway } = await recorded(t, () => ({ json: { data: [{ url: 'x' }] } }),
+    { endpoints: { '/v1/images/generations': { cost: 2 } } });
+  const token = await gateway.token('agent', '--total-limit', '3');
+  const openai = client(gateway, token);
+  const picture = () => openai.images.generate({ model: 'gpt-image-1', prompt: 'a cat' });
+  assert.equal((await picture()).data[0].url, 'x');
+  const error = await refusal(picture());
+  assert.deepEqual([error.status, error.code], [402, 'request_exceeds_budget']);
+  assert.equal(await gateway.spent('agent'), 2);
+  assert.equal(provider.calls.length, 1);
+});
+
+test('embeddings cost what their input has of tokens', async (t) => {
+  const { provider, gateway } = await recorded(t, () => ({ json: { object: 'list',
+    model: 'demo-model', data: [{ object: 'embedding', index: 0, embedding: [0.5] }],
+    usage: { prompt_tokens: 6, total_tokens: 6 } } }));
+  const token = await gateway.token('agent', '--total-limit', '10');
+  const { data } = await client(gateway, token).embeddings.create({ model: 'demo-model',
+    input: ['some words', 'and more'], encoding_format: 'float' });
+  assert.deepEqual(data[0].embedding, [0.5]);
+  assert.equal(await gateway.spent('agent'), 6 * 2 / 1e6);
+  assert.equal(provider.calls[0].path, '/v1/embeddings');
+  const poor = await gateway.token('poor', '--total-limit', '0.0001');
+  const error = await refusal(client(gateway, poor).embeddings.create({ model: 'demo-model',
+    input: 'x'.repeat(1000) }));
+  assert.deepEqual([error.status, error.code], [402, 'request_exceeds_budget']);
+  assert.equal(provider.calls.length, 1);
+});
+
+test('completions of prompts: each has its answers, the default bound is written', async (t) => {
+  const usage = { prompt_tokens: 4, completion_tokens: 20, total_tokens: 24 };
+  const { provider, gateway } = await recorded(t, ({ body }) => {
+    const text = (index, extra) => ({ id: 'cmpl-1', object: 'text_completion', created: 1,
+      model: 'demo-model', choices: [{ index, text: 'word', logprobs: null, ...extra }] });
+    if (!body.stream) return { json: { ...text(0, { finish_reason: 'stop' }), usage } };
+    return { events: [[null, text(0, { finish_reason: null })], [null, text(0,
+      { finish_reason: 'stop' })], [null, { ...text(0), choices: [], usage }], [null, '[DONE]']] };
+  });
+  const token = await gateway.token('agent', '--total-limit', '10');
+  const openai = client(gateway, token);
+  await openai.completions.create({ model: 'demo-model', prompt: ['a', 'b'], n: 2 });
+  assert.equal(provider.calls[0].body.max_tokens, 16);
+  const one = await gateway.spent('agent');
+  assert.equal(one, (4 * 2 + 20 * 8) / 1e6);
+  let text = '';
+  for await (const chunk of await openai.completions.create({ model: 'demo-model', prompt: 'a',
+    max_tokens: 30, stream: true })) text += chunk.choices[0].text;
+  assert.equal(text, 'wordword');
+  assert.equal(provider.calls[1].body.stream_options.include_usage, true);
+  assert.equal(await gateway.spent('agent'), 2 * one);
 });

@@ -58,9 +58,6 @@ void read_upstream(YamlMap map, const std::string& name, Draft& draft) {
     }
   }
   upstream.headers = map.strings("headers");
-  if (upstream.kind == flow::UpstreamKind::anthropic) {
-    map.warn("kind", "this version brings no routes for `anthropic`; only `routes` lead there");
-  }
   map.finish();
   draft.settings.upstreams.push_back(std::move(upstream));
 }
@@ -209,48 +206,6 @@ void read_routes(YamlMap& root, Draft& draft) {
   size_t index = 0;
   for (YamlMap& map : root.maps("routes"))
     read_route(std::move(map), index++, draft);
-}
-
-void add_builtin_routes(Draft& draft) {
-  flow::Settings& settings = draft.settings;
-  std::optional<size_t> only_http;
-  bool several_http = false;
-  for (size_t i = 0; i < settings.upstreams.size(); ++i) {
-    const flow::Upstream& upstream = settings.upstreams[i];
-    const Mode mode = upstream.mode.value_or(settings.mode);
-    if (upstream.kind == flow::UpstreamKind::openai) {
-      settings.routes.push_back({.name = upstream.name,
-                                 .path = "/v1/chat/completions",
-                                 .methods = {"POST"},
-                                 .upstream = i,
-                                 .mode = mode,
-                                 .protocol = Protocol::openai,
-                                 .strip_prefix = "/v1"});
-      const std::string models = upstream.name + "-models";
-      draft.policy.routes[models] = Money();  // a list of names costs nothing
-      settings.routes.push_back({.name = models,
-                                 .path = "/v1/models*",
-                                 .methods = {"GET"},
-                                 .upstream = i,
-                                 .mode = mode,
-                                 .protocol = Protocol::http,
-                                 .strip_prefix = "/v1"});
-    } else if (upstream.kind == flow::UpstreamKind::http) {
-      several_http = only_http.has_value();
-      only_http = i;
-    }
-  }
-  // With one HTTP upstream there is nothing to choose: it serves every path nobody else claims.
-  if (only_http && !several_http) {
-    const flow::Upstream& upstream = settings.upstreams[*only_http];
-    settings.routes.push_back({.name = upstream.name,
-                               .path = "*",
-                               .methods = {},
-                               .upstream = *only_http,
-                               .mode = upstream.mode.value_or(settings.mode),
-                               .protocol = Protocol::http,
-                               .strip_prefix = ""});
-  }
 }
 
 }  // namespace satgate::app

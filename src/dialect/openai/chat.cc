@@ -16,7 +16,8 @@ namespace {
 
 namespace dom = simdjson::dom;
 
-constexpr uint64_t kChoicesMax = 128;  // as the API reference says of `n`
+constexpr uint64_t kChoicesMax = 128;   // as the API reference says of `n`
+constexpr uint64_t kLegacyOutput = 16;  // of a completion that names no max_tokens
 
 enum Member : size_t {
   kModel,
@@ -27,6 +28,7 @@ enum Member : size_t {
   kChoices,
   kServiceTier,
   kMessages,
+  kPrompt,
   kTools,
   kModalities,
   // Whatever they hold, if not null, costs something that bytes and max_tokens do not bound: other
@@ -44,24 +46,10 @@ enum Member : size_t {
 };
 
 constexpr std::array<std::string_view, kMemberCount> kMembers = {
-    "model",
-    "stream",
-    "stream_options",
-    "max_tokens",
-    "max_completion_tokens",
-    "n",
-    "service_tier",
-    "messages",
-    "tools",
-    "modalities",
-    "models",
-    "fallbacks",
-    "plugins",
-    "web_search_options",
-    "audio",
-    "prediction",
-    "best_of",
-    "use_beam_search",
+    "model",      "stream",       "stream_options", "max_tokens",      "max_completion_tokens",
+    "n",          "service_tier", "messages",       "prompt",          "tools",
+    "modalities", "models",       "fallbacks",      "plugins",         "web_search_options",
+    "audio",      "prediction",   "best_of",        "use_beam_search",
 };
 
 constexpr BadRequest kBadStream{"stream and stream_options.include_usage must be true or false"};
@@ -69,6 +57,8 @@ constexpr BadRequest kBadOptions{"stream_options must be an object"};
 constexpr BadRequest kBadBound{
     "max_tokens and max_completion_tokens must be whole numbers above zero"};
 constexpr BadRequest kBadChoices{"n must be a whole number from 1 to 128"};
+constexpr BadRequest kBadPrompt{"prompt must be text, tokens, or an array of either"};
+constexpr BadRequest kTooMany{"n times the number of prompts must be at most 128"};
 constexpr BadRequest kBadTier{"service_tier must be a string"};
 
 // Part members that are text or say nothing about size. The rest, whatever its case, is unbounded.
@@ -125,8 +115,25 @@ std::string_view unbounded_modality(dom::element modality) {
   return {};
 }
 
+// Answers to a legacy request: one for each prompt. Text, or tokens by number, is one prompt.
+std::optional<uint64_t> count_prompts(dom::element value) {
+  dom::array items;
+  if (value.is_null() || value.is_string()) return 1;
+  if (value.get_array().get(items)) return std::nullopt;
+  uint64_t prompts = 0;
+  bool tokens = false;
+  for (const dom::element item : items) {
+    tokens = tokens || item.is_uint64();
+    if (!item.is_uint64() && !item.is_string() && !item.is_array()) return std::nullopt;
+    ++prompts;
+  }
+  return tokens ? 1 : std::max<uint64_t>(prompts, 1);
+}
+
 struct RequestReader {
+  Completions kind;
   LlmRequest request;
+  uint64_t prompts = 1;
 
   void note_unbounded(std::string_view what) {
     if (request.unbounded.empty()) request.unbounded = what;
@@ -200,6 +207,13 @@ struct RequestReader {
       case kMessages:
         note_unbounded(first_unbounded(value, "messages", unbounded_message));
         return {};
+      case kPrompt: {
+        if (kind == Completions::chat) return {};
+        const auto count = count_prompts(value);
+        if (!count) return std::unexpected(kBadPrompt);
+        prompts = *count;
+        return {};
+      }
       case kTools:
         note_unbounded(first_unbounded(value, "tools", unbounded_tool));
         return {};
@@ -282,6 +296,15 @@ struct ChatReader::State {
     insertion.append(":").append(bound).append(",");
   }
 
+  // The default is written down: servers that are like OpenAI's have others.
+  void set_legacy_bound(const Places& places, LlmEdit edit, Patches& patches) {
+    const bool is_bound = places.max_tokens && *places.max_tokens != "null";
+    if (!edit.output_tokens && is_bound) return;
+    if (!edit.output_tokens) edit.output_tokens = kLegacyOutput;
+    edit.bound_name = "max_tokens";
+    set_bound(places, edit, patches);
+  }
+
   void ask_usage(const Places& places, Patches& patches) {
     if (places.include_usage) {
       patches.add(json.place(*places.include_usage), places.include_usage->size(), "true");
@@ -296,7 +319,7 @@ struct ChatReader::State {
   }
 };
 
-ChatReader::ChatReader() : state_(std::make_unique<State>()) {}
+ChatReader::ChatReader(Completions kind) : kind_(kind), state_(std::make_unique<State>()) {}
 ChatReader::~ChatReader() = default;
 
 std::expected<LlmRequest, BadRequest> ChatReader::peek(std::string_view body) {
@@ -305,12 +328,18 @@ std::expected<LlmRequest, BadRequest> ChatReader::peek(std::string_view body) {
   if (!root) return std::unexpected(kNotJson);
   dom::object members;
   if (root->get_object().get(members)) return std::unexpected(kNotObject);
-  RequestReader reader;
+  RequestReader reader{.kind = kind_, .request = {}};
   const auto read = read_members(members, kMembers, [&](size_t member, dom::element value) {
     return reader.read(member, value);
   });
   if (!read) return std::unexpected(read.error());
   if (reader.request.model.empty()) return std::unexpected(kNoModel);
+  if (kind_ == Completions::legacy) {
+    const uint64_t answers = reader.request.choices * reader.prompts;
+    if (answers > kChoicesMax) return std::unexpected(kTooMany);
+    reader.request.choices = static_cast<uint32_t>(answers);
+    if (!reader.request.output_tokens_max) reader.request.output_tokens_max = kLegacyOutput;
+  }
   state_->model.assign(reader.request.model);
   reader.request.model = state_->model;
   state_->accepted = true;
@@ -325,7 +354,11 @@ bool ChatReader::edit(std::string_view body, const LlmEdit& edit, std::string& o
   }
   Patches patches;
   state.insertion.clear();
-  if (edit.output_tokens) state.set_bound(places, edit, patches);
+  if (kind_ == Completions::legacy) {
+    state.set_legacy_bound(places, edit, patches);
+  } else if (edit.output_tokens) {
+    state.set_bound(places, edit, patches);
+  }
   if (edit.include_usage) state.ask_usage(places, patches);
   // A body that was accepted is an object with at least `model`: a comma may follow.
   if (!state.insertion.empty()) patches.add(body.find('{') + 1, 0, state.insertion);

@@ -1,6 +1,8 @@
-// Chat completions (POST /v1/chat/completions).
+// Chat completions (POST /v1/chat/completions), and the older completions of a prompt (POST
+// /v1/completions), which differ in few members.
 #pragma once
 
+#include <cstdint>
 #include <expected>
 #include <memory>
 #include <optional>
@@ -11,9 +13,11 @@
 
 namespace satgate::dialect::openai {
 
+enum class Completions : uint8_t { chat, legacy };
+
 class ChatReader final : public LlmReader {
  public:
-  ChatReader();
+  explicit ChatReader(Completions kind = Completions::chat);
   ~ChatReader() override;
 
   std::expected<LlmRequest, BadRequest> peek(std::string_view body) override;
@@ -22,6 +26,7 @@ class ChatReader final : public LlmReader {
   std::unique_ptr<LlmStream> follow(const LlmRequest& request) const override;
 
  private:
+  const Completions kind_;
   struct State;
   std::unique_ptr<State> state_;
 };

@@ -295,5 +295,61 @@ TEST(ResponseUsage, OddReports) {
   }
 }
 
+// /v1/completions
+
+std::expected<LlmRequest, BadRequest> legacy(std::string_view members) {
+  static ChatReader reader(Completions::legacy);
+  return reader.peek(R"({"model":"m",)" + std::string(members) + "}");
+}
+
+TEST(Legacy, EachPromptHasItsAnswers) {
+  struct Case {
+    const char* members;
+    uint32_t choices;
+  };
+  for (const Case& c : std::initializer_list<Case>{
+           {R"("prompt":"one")", 1},
+           {R"("prompt":null)", 1},
+           {R"("prompt":["one"],"n":3)", 3},
+           {R"("n":3,"prompt":["one","two"])", 6},
+           {R"("prompt":[1,2,3,4])", 1},
+           {R"("prompt":[[1,2],[3]],"n":2)", 4},
+           {R"("prompt":[])", 1},
+       }) {
+    const auto request = legacy(c.members);
+    ASSERT_TRUE(request) << c.members;
+    EXPECT_EQ(request->choices, c.choices) << c.members;
+  }
+  EXPECT_FALSE(legacy(R"("prompt":["a","b"],"n":65)")) << "130 answers";
+  EXPECT_FALSE(legacy(R"("prompt":{"x":1})"));
+  EXPECT_FALSE(legacy(R"("prompt":["a",{"type":"image"}])"));
+  EXPECT_EQ(legacy(R"("prompt":"x","best_of":4)")->unbounded, "best_of");
+}
+
+TEST(Legacy, TheDefaultBoundIsWrittenDown) {
+  struct Case {
+    const char* body;
+    LlmEdit edit;
+    const char* forwarded;
+  };
+  for (const Case& c : std::initializer_list<Case>{
+           {R"({"model":"m"})", {}, R"({"max_tokens":16,"model":"m"})"},
+           {R"({"model":"m"})", {.output_tokens = 9}, R"({"max_tokens":9,"model":"m"})"},
+           {R"({"model":"m","max_tokens":null})", {}, R"({"model":"m","max_tokens":16})"},
+           {R"({"model":"m","max_tokens":50})", {}, R"({"model":"m","max_tokens":50})"},
+           {R"({"model":"m","max_tokens":50})",
+            {.output_tokens = 9},
+            R"({"model":"m","max_tokens":9})"},
+       }) {
+    ChatReader reader(Completions::legacy);
+    const auto request = reader.peek(c.body);
+    ASSERT_TRUE(request) << c.body;
+    EXPECT_TRUE(request->output_tokens_max) << c.body;
+    std::string out;
+    ASSERT_TRUE(reader.edit(c.body, c.edit, out));
+    EXPECT_EQ(out, c.forwarded) << c.body;
+  }
+}
+
 }  // namespace
 }  // namespace satgate::dialect::openai

@@ -1,5 +1,5 @@
-// POST /v1/chat/completions: the price is bounded before the call (bytes bound the input, the
-// forwarded max_tokens the output), the usage is read on the way, the end is kept back.
+// A call of an LLM API: the price is bounded before the call (bytes bound the input, the forwarded
+// max_tokens the output), the usage is read on the way, the end is kept back.
 #pragma once
 
 #include <memory>
@@ -7,8 +7,7 @@
 #include <string>
 #include <string_view>
 
-#include "dialect/openai/chat.h"
-#include "dialect/openai/stream_filter.h"
+#include "dialect/llm_api.h"
 #include "flow/conversation.h"
 #include "flow/relay.h"
 #include "flow/worker.h"
@@ -16,10 +15,10 @@
 
 namespace satgate::flow {
 
-class ChatCall final : public Conversation {
+class LlmCall final : public Conversation {
  public:
-  ChatCall(Worker& worker, const Settings& settings, net::ServerExchange& http, const Route& route,
-           Call& call);
+  LlmCall(Worker& worker, const Settings& settings, net::ServerExchange& http, const Route& route,
+          Call& call);
 
   // Reads the body and fills the call's model and bounds. False: a 4xx was sent.
   net::Task<bool> prepare();
@@ -34,6 +33,7 @@ class ChatCall final : public Conversation {
   net::Task<> fail(const Fault& fault) override;
 
  private:
+  bool is_free() const;
   net::Task<Outcome> relay_stream();
   net::Task<Outcome> hold_answer();
   net::Task<std::expected<bool, Fault>> relay_piece(std::string_view piece);
@@ -46,18 +46,20 @@ class ChatCall final : public Conversation {
   net::ServerExchange& http_;
   const Route& route_;
   Call& call_;
-  dialect::openai::ChatReader reader_;
-  dialect::openai::ChatRequest request_;
+  const dialect::LlmApi api_;
+  const std::unique_ptr<dialect::LlmReader> reader_;
+  dialect::LlmRequest request_;
   std::string_view body_;
   std::string forwarded_;
   Passing passing_;
   std::unique_ptr<net::ClientExchange> upstream_call_;
   const wire::ResponseHead* head_ = nullptr;
   std::string_view answer_;  // not streamed: the whole body
-  std::optional<dialect::openai::StreamFilter> filter_;
+  std::unique_ptr<dialect::LlmStream> stream_;
   wire::SseSplitter splitter_;
   std::string out_;   // events to write now
-  std::string tail_;  // from `[DONE]` on: kept back until the call is settled
+  std::string tail_;  // the end of the stream: kept back until the call is settled
+  bool ending_ = false;
 };
 
 }  // namespace satgate::flow

@@ -1,4 +1,4 @@
-#include "flow/chat_call.h"
+#include "flow/llm_call.h"
 
 #include <fmt/format.h>
 
@@ -11,8 +11,6 @@
 namespace satgate::flow {
 namespace {
 
-constexpr std::string_view kDone = "[DONE]";
-
 bool is_event_stream(const wire::Fields& fields) {
   const auto type = fields.find("content-type");
   return type && lowercase(*type).starts_with("text/event-stream");
@@ -20,15 +18,21 @@ bool is_event_stream(const wire::Fields& fields) {
 
 }  // namespace
 
-ChatCall::ChatCall(Worker& worker, const Settings& settings, net::ServerExchange& http,
-                   const Route& route, Call& call)
-    : worker_(worker), settings_(settings), http_(http), route_(route), call_(call) {}
+LlmCall::LlmCall(Worker& worker, const Settings& settings, net::ServerExchange& http,
+                 const Route& route, Call& call)
+    : worker_(worker),
+      settings_(settings),
+      http_(http),
+      route_(route),
+      call_(call),
+      api_(*route.api),
+      reader_(dialect::make_reader(api_)) {}
 
-Credential ChatCall::credential() const {
+Credential LlmCall::credential() const {
   return find_credential(http_.request().fields);
 }
 
-net::Task<bool> ChatCall::prepare() {
+net::Task<bool> LlmCall::prepare() {
   // Bytes bound tokens only in plain text.
   if (http_.request().fields.find("content-encoding")) {
     co_await respond_error(http_, call_.protocol, call_.id, 415, "unsupported_encoding",
@@ -41,7 +45,7 @@ net::Task<bool> ChatCall::prepare() {
     co_return false;
   }
   body_ = *body;
-  auto request = reader_.peek(body_);
+  auto request = reader_->peek(body_);
   if (!request) {
     co_await respond_error(http_, call_.protocol, call_.id, 400, "invalid_request",
                            request.error().message);
@@ -49,32 +53,37 @@ net::Task<bool> ChatCall::prepare() {
   }
   request_ = *request;
   call_.model = request_.model;
-  call_.input_bytes = body_.size();
-  call_.output_tokens_max = request_.output_tokens_max();
+  call_.input_bytes = is_free() ? 0 : body_.size() + request_.hidden_input_tokens;
+  call_.output_tokens_max = request_.output_tokens_max;
   call_.choices = request_.choices;
   call_.unbounded = request_.unbounded;
   co_return true;
 }
 
-Outcome ChatCall::failed(Fault fault) const {
+// Providers count for nothing; so it is held for nothing and charged nothing.
+bool LlmCall::is_free() const {
+  return api_ == dialect::LlmApi::count_tokens;
+}
+
+Outcome LlmCall::failed(Fault fault) const {
   Outcome outcome;
   outcome.http_status = fault.http_status;
   outcome.fault = std::move(fault);
   return outcome;
 }
 
-net::Task<bool> ChatCall::add_content(SipHash& fingerprint) {
+net::Task<bool> LlmCall::add_content(SipHash& fingerprint) {
   fingerprint.part(body_);
   co_return true;
 }
 
-net::Task<Outcome> ChatCall::forward(const Passing& passing) {
+net::Task<Outcome> LlmCall::forward(const Passing& passing) {
   passing_ = passing;
   const Upstream& upstream = settings_.upstreams[route_.upstream];
-  dialect::openai::ChatEdit edit;
+  dialect::LlmEdit edit;
   edit.output_tokens = passing.output_tokens;
   edit.include_usage = request_.stream;
-  if (!reader_.edit(body_, edit, forwarded_)) {
+  if (!reader_->edit(body_, edit, forwarded_)) {
     Fault fault;
     fault.http_status = 500;
     fault.message = "The request could not be rewritten.";
@@ -96,7 +105,7 @@ net::Task<Outcome> ChatCall::forward(const Passing& passing) {
   co_return co_await hold_answer();
 }
 
-net::Task<Outcome> ChatCall::hold_answer() {
+net::Task<Outcome> LlmCall::hold_answer() {
   Outcome outcome;
   outcome.http_status = head_->status;
   auto answer = co_await upstream_call_->read_all(settings_.body_bytes_max);
@@ -107,30 +116,29 @@ net::Task<Outcome> ChatCall::hold_answer() {
   }
   answer_ = *answer;
   // Providers charge nothing for a request they answer with an error.
-  if (head_->status >= 400) {
+  if (head_->status >= 400 || is_free()) {
     outcome.free = true;
     co_return outcome;
   }
-  outcome.usage = reader_.usage(answer_);
+  outcome.usage = reader_->usage(answer_);
   // No usage in the answer: the whole quote is charged, never zero.
   outcome.usage_missing = !outcome.usage;
   co_return outcome;
 }
 
-void ChatCall::append_event(const wire::SseEvent& event) {
-  std::string& to = tail_.empty() && event.data != kDone ? out_ : tail_;
-  if (!event.has_data) {
-    to += event.raw;
-    return;
-  }
-  const auto step = filter_->on_data(event.data);
+void LlmCall::append_event(const wire::SseEvent& event) {
+  using Action = dialect::LlmStream::Action;
+  dialect::LlmStream::Step step;
+  if (event.has_data) step = stream_->on_data(event.data);
+  ending_ = ending_ || step.ends;
+  std::string& to = ending_ ? tail_ : out_;
   switch (step.action) {
-    case dialect::openai::StreamFilter::Action::forward:
+    case Action::forward:
       to += event.raw;
       return;
-    case dialect::openai::StreamFilter::Action::hide:
+    case Action::hide:
       return;
-    case dialect::openai::StreamFilter::Action::replace:
+    case Action::replace:
       to += "data: ";
       to += step.data;
       to += "\n\n";
@@ -139,7 +147,7 @@ void ChatCall::append_event(const wire::SseEvent& event) {
 }
 
 // True when something was written.
-net::Task<std::expected<bool, Fault>> ChatCall::relay_piece(std::string_view piece) {
+net::Task<std::expected<bool, Fault>> LlmCall::relay_piece(std::string_view piece) {
   out_.clear();
   if (!splitter_.feed(piece)) {
     Fault fault;
@@ -156,8 +164,8 @@ net::Task<std::expected<bool, Fault>> ChatCall::relay_piece(std::string_view pie
   co_return true;
 }
 
-net::Task<Outcome> ChatCall::relay_stream() {
-  filter_.emplace(request_.include_usage, request_.choices);
+net::Task<Outcome> LlmCall::relay_stream() {
+  stream_ = reader_->follow(request_);
   wire::HeadWriter& writer = write_client_head(http_, *head_);
   write_call_fields(writer, call_, passing_, {}, settings_.currency);
   auto started = co_await http_.start(wire::BodyFraming::chunked());
@@ -170,26 +178,24 @@ net::Task<Outcome> ChatCall::relay_stream() {
     if (!relayed) co_return stream_outcome(std::move(relayed.error()));
   }
   wire::SseEvent rest;
-  if (splitter_.end(rest) == wire::SseEnd::cut && rest.has_data) (void)filter_->on_data(rest.data);
-  if (filter_->done() || filter_->finished() || filter_->failed()) {
-    co_return stream_outcome(std::nullopt);
-  }
+  if (splitter_.end(rest) == wire::SseEnd::cut && rest.has_data) (void)stream_->on_data(rest.data);
+  if (stream_->complete()) co_return stream_outcome(std::nullopt);
   Fault fault;
   fault.source = Fault::Source::upstream;
   fault.message = "The upstream ended the stream before the answer was complete.";
   co_return stream_outcome(std::move(fault));
 }
 
-Outcome ChatCall::stream_outcome(std::optional<Fault> fault) {
+Outcome LlmCall::stream_outcome(std::optional<Fault> fault) {
   Outcome outcome;
   outcome.http_status = head_->status;
-  if (filter_->usage()) {
-    outcome.usage = filter_->usage();
+  if (stream_->usage()) {
+    outcome.usage = stream_->usage();
   } else {
     // Cut, or silent about usage: bounded by what was asked, never zero.
     const uint64_t asked = call_.output_tokens_max.value_or(passing_.output_tokens.value_or(0));
     const uint64_t bound = passing_.output_tokens.value_or(asked) * std::max(1U, call_.choices);
-    outcome.usage = filter_->conservative_usage(body_.size(), bound, passing_.output_visible);
+    outcome.usage = stream_->conservative_usage(call_.input_bytes, bound, passing_.output_visible);
     outcome.usage_missing = true;
   }
   if (fault) {
@@ -199,7 +205,7 @@ Outcome ChatCall::stream_outcome(std::optional<Fault> fault) {
   return outcome;
 }
 
-net::Task<> ChatCall::complete(const Settled& settled) {
+net::Task<> LlmCall::complete(const Settled& settled) {
   if (http_.response_started()) {
     (void)co_await http_.finish(tail_);
     co_return;
@@ -209,15 +215,15 @@ net::Task<> ChatCall::complete(const Settled& settled) {
   (void)co_await http_.send(answer_);
 }
 
-net::Task<> ChatCall::refuse(const Denial& denial) {
+net::Task<> LlmCall::refuse(const Denial& denial) {
   co_await respond_denial(http_, call_, denial, settings_);
 }
 
-net::Task<> ChatCall::fail(const Fault& fault) {
+net::Task<> LlmCall::fail(const Fault& fault) {
   if (http_.response_started() && fault.source != Fault::Source::client) {
     // SDKs take a clean end for success: say it in the stream.
     const std::string error =
-        dialect::openai::stream_error("upstream_failed", fault.message, call_.id);
+        dialect::stream_error(api_, "upstream_failed", fault.message, call_.id);
     (void)co_await http_.finish(error);
     co_return;
   }

@@ -1,0 +1,50 @@
+#include "dialect/llm_api.h"
+
+#include <utility>
+
+#include "dialect/anthropic/messages.h"
+#include "dialect/anthropic/stream.h"
+#include "dialect/openai/chat.h"
+#include "dialect/openai/embeddings.h"
+#include "dialect/openai/stream_filter.h"
+
+namespace satgate::dialect {
+
+Protocol protocol_of(LlmApi api) {
+  switch (api) {
+    case LlmApi::chat_completions:
+    case LlmApi::completions:
+    case LlmApi::embeddings:
+      return Protocol::openai;
+    case LlmApi::messages:
+    case LlmApi::count_tokens:
+      return Protocol::anthropic;
+  }
+  std::unreachable();
+}
+
+std::unique_ptr<LlmReader> make_reader(LlmApi api) {
+  using anthropic::Messages;
+  using anthropic::MessagesReader;
+  switch (api) {
+    case LlmApi::chat_completions:
+      return std::make_unique<openai::ChatReader>(openai::Completions::chat);
+    case LlmApi::completions:
+      return std::make_unique<openai::ChatReader>(openai::Completions::legacy);
+    case LlmApi::embeddings:
+      return std::make_unique<openai::EmbeddingsReader>();
+    case LlmApi::messages:
+      return std::make_unique<MessagesReader>(Messages::create);
+    case LlmApi::count_tokens:
+      return std::make_unique<MessagesReader>(Messages::count);
+  }
+  std::unreachable();
+}
+
+std::string stream_error(LlmApi api, std::string_view code, std::string_view message,
+                         const RequestId& request) {
+  return protocol_of(api) == Protocol::anthropic ? anthropic::stream_error(code, message, request)
+                                                 : openai::stream_error(code, message, request);
+}
+
+}  // namespace satgate::dialect

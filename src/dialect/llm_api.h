@@ -1,0 +1,31 @@
+// The LLM APIs that the gateway speaks.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/ids.h"
+#include "contract/mode.h"
+#include "dialect/llm.h"
+
+namespace satgate::dialect {
+
+enum class LlmApi : uint8_t {
+  chat_completions,  // POST /v1/chat/completions
+  completions,       // POST /v1/completions
+  embeddings,        // POST /v1/embeddings
+  messages,          // POST /v1/messages
+  count_tokens,      // POST /v1/messages/count_tokens: free
+};
+
+Protocol protocol_of(LlmApi api);
+std::unique_ptr<LlmReader> make_reader(LlmApi api);
+
+// A whole event that makes the official SDKs throw, for a stream that must end early: closing
+// without it would look like success.
+std::string stream_error(LlmApi api, std::string_view code, std::string_view message,
+                         const RequestId& request);
+
+}  // namespace satgate::dialect
