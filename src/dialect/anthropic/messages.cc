@@ -1,0 +1,305 @@
+#include "dialect/anthropic/messages.h"
+
+#include <algorithm>
+#include <array>
+#include <span>
+
+#include "base/text.h"
+#include "dialect/anthropic/stream.h"
+#include "dialect/anthropic/usage.h"
+#include "dialect/body.h"
+#include "dialect/json_text.h"
+
+namespace satgate::dialect::anthropic {
+namespace {
+
+namespace dom = simdjson::dom;
+
+// The prompt that comes with tools. The documentation lists up to about 530 tokens, by model.
+constexpr uint64_t kToolPromptTokens = 1000;
+
+enum Member : size_t {
+  kModel,
+  kStream,
+  kMaxTokens,
+  kMessages,
+  kSystem,
+  kTools,
+  kServiceTier,
+  kOutputConfig,
+  // Whatever they hold, if not null, costs something that bytes and max_tokens do not bound: tools
+  // and other models at the server, dearer places and speeds, summaries, prompts of unknown size.
+  kFirstUnbounded,
+  kMcpServers = kFirstUnbounded,
+  kContainer,
+  kSpeed,
+  kInferenceGeo,
+  kContextManagement,
+  kFallbacks,
+  kOutputFormat,
+  kModels,
+  kPlugins,
+  kMemberCount,
+};
+
+constexpr std::array<std::string_view, kMemberCount> kMembers = {
+    "model",  "stream",        "max_tokens",         "messages",    "system",
+    "tools",  "service_tier",  "output_config",      "mcp_servers", "container",
+    "speed",  "inference_geo", "context_management", "fallbacks",   "output_format",
+    "models", "plugins",
+};
+
+constexpr BadRequest kBadStream{"stream must be true or false"};
+constexpr BadRequest kBadBound{"max_tokens must be a whole number above zero"};
+constexpr BadRequest kBadTier{"service_tier must be a string"};
+
+using Names = std::span<const std::string_view>;
+
+constexpr auto kTextTypes = std::to_array<std::string_view>({"text"});
+// Blocks whose size is that of their JSON. Thinking comes back in its signature or data.
+constexpr auto kMessageTypes = std::to_array<std::string_view>(
+    {"text", "thinking", "redacted_thinking", "tool_use", "tool_result"});
+// What such blocks have besides type and content. A member of any other name could be a source.
+constexpr auto kTextMembers = std::to_array<std::string_view>(
+    {"text", "cache_control", "citations", "thinking", "signature", "data", "id", "name", "input",
+     "caller", "tool_use_id", "is_error"});
+
+bool among(std::string_view name, Names names) {
+  return std::ranges::find(names, name) != names.end();
+}
+
+std::string_view unbounded_type(dom::element value, Names types) {
+  std::string_view type;
+  if (value.get_string().get(type)) return "content";
+  for (const std::string_view name : {"image", "document"}) {
+    if (type == name) return name;
+  }
+  return among(type, types) ? std::string_view() : "content";
+}
+
+// A named kind says more than "content".
+void note(std::string_view& found, std::string_view what) {
+  if (!what.empty() && (found.empty() || found == "content")) found = what;
+}
+
+template <class CheckContent>
+std::string_view unbounded_block(dom::element block, Names types, const CheckContent& check) {
+  dom::object members;
+  if (block.get_object().get(members)) return "content";
+  std::string_view found;
+  for (const auto [key, value] : members) {
+    if (key == "type") {
+      note(found, unbounded_type(value, types));
+    } else if (key == "content") {
+      note(found, check(value));
+    } else if (!among(key, kTextMembers)) {
+      note(found, "content");
+    }
+  }
+  return found;
+}
+
+std::string_view unbounded_text(dom::element block) {
+  return unbounded_block(block, kTextTypes, [](dom::element) { return "content"; });
+}
+
+// A reference to a tool, which is no text, would repeat its definition.
+std::string_view unbounded_result(dom::element content) {
+  if (content.is_string()) return {};
+  return first_unbounded(content, "content", unbounded_text);
+}
+
+std::string_view unbounded_part(dom::element block) {
+  return unbounded_block(block, kMessageTypes, unbounded_result);
+}
+
+std::string_view unbounded_message(dom::element message) {
+  dom::object members;
+  if (message.get_object().get(members)) return "messages";
+  std::string_view found;
+  for (const auto [key, value] : members) {
+    if (!equals_ignore_case(key, "content")) continue;
+    if (key != "content") note(found, "content");
+    if (value.is_string()) continue;
+    note(found, first_unbounded(value, "content", unbounded_part));
+  }
+  return found;
+}
+
+std::string_view unbounded_system(dom::element value) {
+  if (value.is_string()) return {};
+  return first_unbounded(value, "system", unbounded_text);
+}
+
+// A tool without a type is the client's own; others run at the server or have hidden prompts.
+std::string_view unbounded_tool(dom::element tool) {
+  dom::object members;
+  if (tool.get_object().get(members)) return "tools";
+  for (const auto [key, value] : members) {
+    if (!equals_ignore_case(key, "type") || (key == "type" && value.is_null())) continue;
+    std::string_view type;
+    if (key != "type" || value.get_string().get(type) || type != "custom") return "tools";
+  }
+  return {};
+}
+
+// An effort changes nothing about the bounds. A format adds a prompt of unknown size.
+std::string_view unbounded_output(dom::element value) {
+  dom::object members;
+  if (value.is_null()) return {};
+  if (value.get_object().get(members)) return "output_config";
+  for (const auto [key, option] : members) {
+    if (key != "effort" && key != "task_budget" && !option.is_null()) return "output_config";
+  }
+  return {};
+}
+
+struct RequestReader {
+  LlmRequest request;
+
+  void note_unbounded(std::string_view what) {
+    if (request.unbounded.empty()) request.unbounded = what;
+  }
+
+  // Both tiers are priced at the default.
+  std::expected<void, BadRequest> read_tier(dom::element value) {
+    if (value.is_null()) return {};
+    std::string_view tier;
+    if (value.get_string().get(tier)) return std::unexpected(kBadTier);
+    if (tier != "auto" && tier != "standard_only") note_unbounded("service_tier");
+    return {};
+  }
+
+  void read_tools(dom::element value) {
+    dom::array tools;
+    note_unbounded(first_unbounded(value, "tools", unbounded_tool));
+    if (!value.get_array().get(tools) && tools.size() > 0) {
+      request.hidden_input_tokens = kToolPromptTokens;
+    }
+  }
+
+  std::expected<void, BadRequest> read(size_t member, dom::element value) {
+    switch (member) {
+      case kModel:
+        if (value.get_string().get(request.model) || request.model.empty()) {
+          return std::unexpected(kNoModel);
+        }
+        return {};
+      case kStream: {
+        const auto flag = read_flag(value, kBadStream);
+        if (!flag) return std::unexpected(flag.error());
+        request.stream = *flag;
+        return {};
+      }
+      case kMaxTokens: {
+        const auto bound = read_bound(value, kBadBound);
+        if (!bound) return std::unexpected(bound.error());
+        request.output_tokens_max = *bound;
+        return {};
+      }
+      case kMessages:
+        note_unbounded(first_unbounded(value, "messages", unbounded_message));
+        return {};
+      case kSystem:
+        note_unbounded(unbounded_system(value));
+        return {};
+      case kTools:
+        read_tools(value);
+        return {};
+      case kServiceTier:
+        return read_tier(value);
+      case kOutputConfig:
+        note_unbounded(unbounded_output(value));
+        return {};
+      default:
+        if (!value.is_null()) note_unbounded(kMembers[member]);
+        return {};
+    }
+  }
+};
+
+// Where the raw value of max_tokens lies; empty if it is absent. False: the text cannot be walked.
+bool find_bound(JsonText& json, std::string_view& bound) {
+  simdjson::ondemand::document document;
+  simdjson::ondemand::object root;
+  if (json.walk().get(document) || document.get_object().get(root)) return false;
+  for (auto field : root) {
+    std::string_view key;
+    if (field.unescaped_key().get(key)) return false;
+    if (key != "max_tokens") continue;
+    simdjson::ondemand::value value;
+    if (field.value().get(value)) return false;
+    bound = trim_token(value.raw_json_token());
+  }
+  return true;
+}
+
+}  // namespace
+
+struct MessagesReader::State {
+  Messages endpoint = Messages::create;
+  JsonText json;
+  JsonText answer;  // apart, so that a request can still be edited after an answer was read
+  std::string model;
+  bool accepted = false;
+};
+
+MessagesReader::MessagesReader(Messages endpoint) : state_(std::make_unique<State>()) {
+  state_->endpoint = endpoint;
+}
+MessagesReader::~MessagesReader() = default;
+
+std::expected<LlmRequest, BadRequest> MessagesReader::peek(std::string_view body) {
+  state_->accepted = false;
+  const auto root = state_->json.parse(body);
+  if (!root) return std::unexpected(kNotJson);
+  dom::object members;
+  if (root->get_object().get(members)) return std::unexpected(kNotObject);
+  RequestReader reader;
+  const auto read = read_members(members, kMembers, [&](size_t member, dom::element value) {
+    return reader.read(member, value);
+  });
+  if (!read) return std::unexpected(read.error());
+  if (reader.request.model.empty()) return std::unexpected(kNoModel);
+  if (state_->endpoint == Messages::create && !reader.request.output_tokens_max) {
+    return std::unexpected(kBadBound);
+  }
+  state_->model.assign(reader.request.model);
+  reader.request.model = state_->model;
+  state_->accepted = true;
+  return reader.request;
+}
+
+bool MessagesReader::edit(std::string_view body, const LlmEdit& edit, std::string& out) {
+  State& state = *state_;
+  std::string_view token;
+  if (!state.accepted || body != state.json.text() || !find_bound(state.json, token)) return false;
+  Patches patches;
+  std::string bound;
+  if (edit.output_tokens && !token.empty() && token != "null") {
+    bound = lowered_bound(token, *edit.output_tokens);
+    patches.add(state.json.place(token), token.size(), bound);
+  }
+  patches.apply(body, out);
+  return true;
+}
+
+std::optional<Usage> MessagesReader::usage(std::string_view response_body) {
+  const auto root = state_->answer.parse(response_body);
+  dom::object members;
+  if (!root || root->get_object().get(members)) return std::nullopt;
+  std::optional<Usage> result;
+  for (const auto [key, value] : members) {
+    if (key != "usage") continue;
+    const auto counts = read_report(value);
+    if (!counts) return std::nullopt;
+    result = result ? dialect::larger(*result, counts->usage()) : counts->usage();
+  }
+  return result;
+}
+
+std::unique_ptr<LlmStream> MessagesReader::follow(const LlmRequest& /*request*/) const {
+  return std::make_unique<MessageStream>();
+}
+
+}  // namespace satgate::dialect::anthropic
