@@ -82,11 +82,11 @@ std::string openai_denial(const Denial& denial, const RequestId& request) {
   return body;
 }
 
-std::string anthropic_denial(const Denial& denial, const RequestId& request) {
+std::string anthropic_denial(int status, const Denial& denial, const RequestId& request) {
   std::string body;
   JsonOut out(body);
   out.object().key("type").string("error").key("error").object();
-  out.key("type").string(anthropic_type(http_status(denial.refusal)));
+  out.key("type").string(anthropic_type(status));
   out.key("message").string(denial.message).key("code").string(code(denial.refusal));
   append_denial_members(out, denial, request);
   out.end();

@@ -22,8 +22,9 @@ std::string http_denial(const Denial& denial, const RequestId& request);
 // "param":null}}: OpenAI routes. The official SDKs keep only what is inside `error`.
 std::string openai_denial(const Denial& denial, const RequestId& request);
 
-// {"type":"error","error":{"type":"billing_error","message":...,"code":...},"request_id":...}
-std::string anthropic_denial(const Denial& denial, const RequestId& request);
+// {"type":"error","error":{"type":"billing_error","message":...,"code":...},"request_id":...}: the
+// type that belongs to the HTTP status.
+std::string anthropic_denial(int status, const Denial& denial, const RequestId& request);
 
 // The same three envelopes for what is no decision: a request that cannot be read (400) or an
 // upstream that failed. `code` is a word like "invalid_request" or "upstream_failed".

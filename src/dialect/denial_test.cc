@@ -58,12 +58,21 @@ TEST(Envelopes, AnthropicHasTheTypeOfItsStatus) {
        }) {
     Denial denial = exhausted();
     denial.refusal = refusal;
-    const json body = json::parse(anthropic_denial(denial, kRequest));
+    const json body = json::parse(anthropic_denial(http_status(refusal), denial, kRequest));
     EXPECT_EQ(body.at("type"), "error");
     EXPECT_EQ(body.at("error").at("type"), type);
     EXPECT_EQ(body.at("error").at("code"), code(refusal));
     EXPECT_EQ(body.at("error").at("remaining_credits"), 3);
     EXPECT_EQ(body.at("request_id"), to_string(kRequest));
+  }
+}
+
+TEST(Envelopes, AnthropicFollowsTheStatusThatIsSent) {
+  Denial window = exhausted();
+  window.refusal = Refusal::budget_exceeded;
+  for (const auto& [status, type] : std::initializer_list<std::pair<int, const char*>>{
+           {402, "billing_error"}, {429, "rate_limit_error"}}) {
+    EXPECT_EQ(json::parse(anthropic_denial(status, window, kRequest)).at("error").at("type"), type);
   }
 }
 
@@ -75,7 +84,7 @@ TEST(Envelopes, EveryRefusalGivesJsonInEachOfThem) {
     denial.retry_after_seconds = 5;
     EXPECT_EQ(json::parse(http_denial(denial, kRequest)).at("error"), code(refusal));
     EXPECT_EQ(json::parse(openai_denial(denial, kRequest)).at("error").at("code"), code(refusal));
-    EXPECT_TRUE(json::accept(anthropic_denial(denial, kRequest)));
+    EXPECT_TRUE(json::accept(anthropic_denial(402, denial, kRequest)));
     EXPECT_EQ(openai_denial(denial, kRequest).find('\n'), std::string::npos) << "one SSE line";
   }
 }

@@ -54,7 +54,7 @@ net::Task<bool> LlmCall::prepare() {
   request_ = *request;
   call_.model = request_.model;
   call_.input_bytes = is_free() ? 0 : body_.size() + request_.hidden_input_tokens;
-  call_.output_tokens_max = request_.output_tokens_max;
+  call_.output_tokens_max = is_free() ? 0 : request_.output_tokens_max;
   call_.choices = request_.choices;
   call_.unbounded = request_.unbounded;
   co_return true;

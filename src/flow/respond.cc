@@ -7,12 +7,12 @@
 namespace satgate::flow {
 namespace {
 
-std::string denial_body(const Call& call, const Denial& denial) {
+std::string denial_body(int status, const Call& call, const Denial& denial) {
   switch (call.protocol) {
     case Protocol::openai:
       return dialect::openai_denial(denial, call.id);
     case Protocol::anthropic:
-      return dialect::anthropic_denial(denial, call.id);
+      return dialect::anthropic_denial(status, denial, call.id);
     case Protocol::http:
     case Protocol::mcp:
       return dialect::http_denial(denial, call.id);
@@ -72,7 +72,7 @@ net::Task<> respond_denial(net::ServerExchange& http, const Call& call, const De
   if (denial.remaining) {
     head.field("x-budget-remaining", usd_text(*denial.remaining, settings.currency));
   }
-  const std::string body = denial_body(call, denial);
+  const std::string body = denial_body(status, call, denial);
   (void)co_await http.send(body);
 }
 

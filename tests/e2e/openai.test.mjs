@@ -269,7 +269,7 @@ test('a price for a path opens it', async (t) => {
   const picture = () => openai.images.generate({ model: 'gpt-image-1', prompt: 'a cat' });
   assert.equal((await picture()).data[0].url, 'x');
   const error = await refusal(picture());
-  assert.deepEqual([error.status, error.code], [402, 'request_exceeds_budget']);
+  assert.deepEqual([error.status, error.code], [402, 'budget_exhausted']);
   assert.equal(await gateway.spent('agent'), 2);
   assert.equal(provider.calls.length, 1);
 });

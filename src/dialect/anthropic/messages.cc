@@ -17,6 +17,8 @@ namespace dom = simdjson::dom;
 
 // The prompt that comes with tools. The documentation lists up to about 530 tokens, by model.
 constexpr uint64_t kToolPromptTokens = 1000;
+// The prompt that explains a format of the answer; the format itself is in the body.
+constexpr uint64_t kFormatPromptTokens = 1000;
 
 enum Member : size_t {
   kModel,
@@ -27,8 +29,9 @@ enum Member : size_t {
   kTools,
   kServiceTier,
   kOutputConfig,
+  kOutputFormat,
   // Whatever they hold, if not null, costs something that bytes and max_tokens do not bound: tools
-  // and other models at the server, dearer places and speeds, summaries, prompts of unknown size.
+  // and other models at the server, dearer places and speeds, summaries.
   kFirstUnbounded,
   kMcpServers = kFirstUnbounded,
   kContainer,
@@ -36,17 +39,16 @@ enum Member : size_t {
   kInferenceGeo,
   kContextManagement,
   kFallbacks,
-  kOutputFormat,
   kModels,
   kPlugins,
   kMemberCount,
 };
 
 constexpr std::array<std::string_view, kMemberCount> kMembers = {
-    "model",  "stream",        "max_tokens",         "messages",    "system",
-    "tools",  "service_tier",  "output_config",      "mcp_servers", "container",
-    "speed",  "inference_geo", "context_management", "fallbacks",   "output_format",
-    "models", "plugins",
+    "model",     "stream",       "max_tokens",    "messages",           "system",
+    "tools",     "service_tier", "output_config", "output_format",      "mcp_servers",
+    "container", "speed",        "inference_geo", "context_management", "fallbacks",
+    "models",    "plugins",
 };
 
 constexpr BadRequest kBadStream{"stream must be true or false"};
@@ -143,17 +145,6 @@ std::string_view unbounded_tool(dom::element tool) {
   return {};
 }
 
-// An effort changes nothing about the bounds. A format adds a prompt of unknown size.
-std::string_view unbounded_output(dom::element value) {
-  dom::object members;
-  if (value.is_null()) return {};
-  if (value.get_object().get(members)) return "output_config";
-  for (const auto [key, option] : members) {
-    if (key != "effort" && key != "task_budget" && !option.is_null()) return "output_config";
-  }
-  return {};
-}
-
 struct RequestReader {
   LlmRequest request;
 
@@ -174,7 +165,23 @@ struct RequestReader {
     dom::array tools;
     note_unbounded(first_unbounded(value, "tools", unbounded_tool));
     if (!value.get_array().get(tools) && tools.size() > 0) {
-      request.hidden_input_tokens = kToolPromptTokens;
+      request.hidden_input_tokens += kToolPromptTokens;
+    }
+  }
+
+  void read_output_format(dom::element format) {
+    if (!format.is_null()) request.hidden_input_tokens += kFormatPromptTokens;
+  }
+
+  // An effort changes nothing about the bounds.
+  void read_output_config(dom::element value) {
+    dom::object members;
+    if (value.is_null()) return;
+    if (value.get_object().get(members)) return note_unbounded("output_config");
+    for (const auto [key, option] : members) {
+      if (key == "effort" || key == "task_budget" || option.is_null()) continue;
+      if (key != "format") return note_unbounded("output_config");
+      read_output_format(option);
     }
   }
 
@@ -209,7 +216,10 @@ struct RequestReader {
       case kServiceTier:
         return read_tier(value);
       case kOutputConfig:
-        note_unbounded(unbounded_output(value));
+        read_output_config(value);
+        return {};
+      case kOutputFormat:
+        read_output_format(value);
         return {};
       default:
         if (!value.is_null()) note_unbounded(kMembers[member]);

@@ -201,9 +201,8 @@ TEST(MessagesPeek, NamesContentThatIsUnbounded) {
 }
 
 TEST(MessagesPeek, NamesMembersThatAreUnbounded) {
-  for (const std::string_view name :
-       {"mcp_servers", "container", "speed", "inference_geo", "context_management", "fallbacks",
-        "output_format", "models", "plugins"}) {
+  for (const std::string_view name : {"mcp_servers", "container", "speed", "inference_geo",
+                                      "context_management", "fallbacks", "models", "plugins"}) {
     for (const auto* value : {R"("x")", "[]", "{}", "false"}) {
       EXPECT_EQ(unbounded(body("\"" + std::string(name) + "\":" + value)), name);
     }
@@ -211,7 +210,6 @@ TEST(MessagesPeek, NamesMembersThatAreUnbounded) {
   for (const auto& [members, want] : std::initializer_list<std::pair<const char*, const char*>>{
            {R"("service_tier":"priority")", "service_tier"},
            {R"("service_tier":"")", "service_tier"},
-           {R"("output_config":{"format":{"type":"json_schema"}})", "output_config"},
            {R"("output_config":{"Format":{}})", "output_config"},
            {R"("output_config":[])", "output_config"},
        }) {
@@ -237,6 +235,16 @@ TEST(MessagesPeek, ToolsBringAHiddenPrompt) {
   EXPECT_EQ(reader.peek(body(R"("tools":[{"name":"f","input_schema":{}}])"))->hidden_input_tokens,
             1000u);
   EXPECT_EQ(reader.peek(body(R"("tools":[])"))->hidden_input_tokens, 0u);
+}
+
+TEST(MessagesPeek, AFormatBringsAHiddenPrompt) {
+  MessagesReader reader(Messages::create);
+  for (const auto* members : {R"("output_config":{"effort":"low","format":{"type":"json_schema"}})",
+                              R"("output_format":{"type":"json_schema"})"}) {
+    const auto request = reader.peek(body(members));
+    EXPECT_EQ(request->unbounded, "");
+    EXPECT_EQ(request->hidden_input_tokens, 1000u) << members;
+  }
 }
 
 struct EditCase {

@@ -91,7 +91,7 @@ std::string event(const std::string& body) {
 }  // namespace
 
 std::string stream_denial(const Denial& denial, const RequestId& request) {
-  return event(anthropic_denial(denial, request));
+  return event(anthropic_denial(http_status(denial.refusal), denial, request));
 }
 
 std::string stream_error(std::string_view /*code*/, std::string_view message,
