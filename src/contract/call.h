@@ -30,6 +30,9 @@ struct Call {
   uint64_t input_bytes = 0;
   std::optional<uint64_t> output_tokens_max;  // as asked; nothing: the model's own maximum
   uint32_t choices = 1;                       // `n`
+  // Part of the input lies at the provider, as a stored conversation does: only the model's context
+  // bounds it.
+  bool whole_context = false;
   // What in the body makes its bytes no bound on its price ("image_url"); empty: they bound it.
   std::string_view unbounded;
 };

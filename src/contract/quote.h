@@ -35,6 +35,7 @@ class Quote {
   }  // "tools.search_*", "models.gpt-4o"; config-owned
   bool is_per_token() const { return per_token_; }
   const TokenRates& rates() const { return rates_; }
+  uint64_t input_tokens_bound() const { return input_tokens_bound_; }
   uint64_t output_tokens_bound() const { return output_tokens_bound_; }  // over all choices
 
  private:
@@ -44,6 +45,7 @@ class Quote {
   std::string_view rule_;
   bool per_token_ = false;
   TokenRates rates_;
+  uint64_t input_tokens_bound_ = 0;
   uint64_t output_tokens_bound_ = 0;
   const tariff::PricedModel* model_ = nullptr;  // the tariff's; settles at the tier really used
 };

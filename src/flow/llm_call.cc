@@ -56,6 +56,7 @@ net::Task<bool> LlmCall::prepare() {
   call_.input_bytes = is_free() ? 0 : body_.size() + request_.hidden_input_tokens;
   call_.output_tokens_max = is_free() ? 0 : request_.output_tokens_max;
   call_.choices = request_.choices;
+  call_.whole_context = request_.whole_context;
   call_.unbounded = request_.unbounded;
   co_return true;
 }
@@ -195,7 +196,8 @@ Outcome LlmCall::stream_outcome(std::optional<Fault> fault) {
     // Cut, or silent about usage: bounded by what was asked, never zero.
     const uint64_t asked = call_.output_tokens_max.value_or(passing_.output_tokens.value_or(0));
     const uint64_t bound = passing_.output_tokens.value_or(asked) * std::max(1U, call_.choices);
-    outcome.usage = stream_->conservative_usage(call_.input_bytes, bound, passing_.output_visible);
+    outcome.usage =
+        stream_->conservative_usage(passing_.input_tokens, bound, passing_.output_visible);
     outcome.usage_missing = true;
   }
   if (fault) {

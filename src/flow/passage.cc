@@ -171,6 +171,7 @@ net::Task<> Passage::forward() {
   if (denial_) passing_.would_deny = denial_->refusal;
   if (quote_) {
     passing_.price = quote_->worst();
+    passing_.input_tokens = quote_->input_tokens_bound();
     passing_.output_visible = settings_->tariff->output_is_visible(*quote_);
   }
   if (reservation_ && reservation_->remaining() != Money::max()) {

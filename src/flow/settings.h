@@ -47,7 +47,7 @@ struct Route {
   Mode mode = Mode::control;
   Protocol protocol = Protocol::http;  // how it is answered
   std::optional<dialect::LlmApi> api;  // whose bodies are read, and priced by model
-  std::string strip_prefix;  // taken off the path before it is forwarded
+  std::string strip_prefix;            // taken off the path before it is forwarded
 };
 
 struct Listener {

@@ -213,6 +213,7 @@ std::optional<PricedModel> Compiler::model(const std::string& name, const ModelP
   }
   model.name = name;
   model.rule = where;
+  if (policy.context) model.context = *policy.context;
   if (policy.max_output) model.max_output = *policy.max_output;
   if (policy.cost) {
     model.per_call = true;

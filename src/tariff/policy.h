@@ -50,6 +50,7 @@ struct ModelPolicy {
   std::optional<Money> cached_input = {};   // unset: as input
   std::optional<Money> cache_write = {};    // unset: as input
   std::optional<Money> output = {};         // needed with `input`
+  std::optional<uint64_t> context = {};     // tokens of prompt and answer together
   std::optional<uint64_t> max_output = {};  // most tokens of one choice
 };
 

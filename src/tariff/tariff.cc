@@ -83,13 +83,15 @@ std::expected<Quote, Refusal> Tariff::quote_model(const PricedModel& model,
     return quote;
   }
   if (!call.unbounded.empty()) return std::unexpected(Refusal::price_unknown);
+  if (call.whole_context && model.context == 0) return std::unexpected(Refusal::price_unknown);
   Quote quote;
+  quote.input_tokens_bound_ = call.whole_context ? model.context : call.input_bytes;
   quote.rule_ = model.rule;
   quote.model_ = &model;
   quote.per_token_ = true;
-  const bool may_be_long = model.long_above > 0 && call.input_bytes > model.long_above;
+  const bool may_be_long = model.long_above > 0 && quote.input_tokens_bound_ > model.long_above;
   quote.rates_ = may_be_long ? dearest(model.base, model.long_context) : model.base;
-  quote.fixed_ = Bill().add(call.input_bytes, dearest_input(quote.rates_)).total();
+  quote.fixed_ = Bill().add(quote.input_tokens_bound_, dearest_input(quote.rates_)).total();
   const uint64_t each = call.output_tokens_max.value_or(
       default_output(model, call.input_bytes, tables_->output_tokens_default));
   const uint64_t choices = std::max<uint32_t>(call.choices, 1);

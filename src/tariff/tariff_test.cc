@@ -377,6 +377,24 @@ TEST(Models, LongPromptsReserveTheDearTierAndSettleAtTheRealOne) {
   EXPECT_EQ(shorter->rates().input, 5 * kNanoPerCredit / 2);
 }
 
+TEST(Models, InputThatLiesAtTheProviderIsBoundedByTheContext) {
+  Policy policy;
+  policy.models["mine"] = {.input = credits("1"), .output = credits("1")};
+  policy.models["mine-too"] = {.input = credits("1"), .output = credits("1"), .context = 5'000};
+  const auto tariff = make(std::move(policy));
+  const auto stored = [&](std::string_view model) {
+    Call call = chat_call(model, 100, 0);
+    call.whole_context = true;
+    return tariff->quote(call, "t");
+  };
+  EXPECT_EQ(stored("gpt-4o")->input_tokens_bound(), 128'000U);
+  EXPECT_EQ(stored("mine-too")->input_tokens_bound(), 5'000U);
+  EXPECT_EQ(stored("mine-too")->worst(), credits("0.005"));
+  EXPECT_EQ(said(stored("mine")), "price_unknown") << "nobody knows its context";
+  EXPECT_EQ(stored("gpt-5.4")->rates().input, 5 * kNanoPerCredit) << "the tier of long prompts";
+  EXPECT_EQ(tariff->quote(chat_call("mine", 100, 0), "t")->input_tokens_bound(), 100U);
+}
+
 TEST(Models, CacheTokensHaveTheirOwnRates) {
   const auto tariff = make({});
   const auto quote = tariff->quote(chat_call("claude-sonnet-4-0", 10'000'000, 0), "t");

@@ -32,6 +32,9 @@ void read_model(YamlMap map, const std::string& name, Draft& draft) {
   model.cached_input = map.amount("cachedInput", currency);
   model.cache_write = map.amount("cacheWrite", currency);
   model.output = map.amount("output", currency);
+  if (auto context = map.whole("context", 1, 1'000'000'000)) {
+    model.context = static_cast<uint64_t>(*context);
+  }
   if (auto max = map.whole("maxOutput", 1, 100'000'000)) {
     model.max_output = static_cast<uint64_t>(*max);
   }
