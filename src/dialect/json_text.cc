@@ -1,7 +1,5 @@
 #include "dialect/json_text.h"
 
-#include "base/limits.h"
-
 namespace satgate::dialect {
 namespace {
 
@@ -10,7 +8,6 @@ constexpr size_t kKeepBytes = 1024 * 1024;
 }  // namespace
 
 std::optional<simdjson::dom::element> JsonText::parse(std::string_view text) {
-  if (text.size() > limits::body_bytes_max) return std::nullopt;
   if (size_ > kKeepBytes && text.size() <= kKeepBytes) {
     std::string().swap(padded_);
     tree_ = simdjson::dom::parser();

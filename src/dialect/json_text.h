@@ -16,8 +16,8 @@ namespace satgate::dialect {
 // parser lie in a text that is known to be well-formed.
 class JsonText {
  public:
-  // The root, or nothing unless `text` is one well-formed JSON value of at most
-  // limits::body_bytes_max bytes. Valid until the next parse.
+  // The root, or nothing unless `text` is one well-formed JSON value. Valid until the next parse.
+  // Whoever read the text has bounded it.
   std::optional<simdjson::dom::element> parse(std::string_view text);
 
   // The text parsed last, at an address with the padding that the parsers want.

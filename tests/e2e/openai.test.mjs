@@ -1,6 +1,7 @@
 // The official `openai` client through the gateway (article [1]; llm-API rules of CONTRACT.md).
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import OpenAI from 'openai';
 import { bearer, call, startGateway } from './gateway.mjs';
 import { startProvider } from './provider.mjs';
@@ -313,3 +314,74 @@ test('completions of prompts: each has its answers, the default bound is written
   assert.equal(provider.calls[1].body.stream_options.include_usage, true);
   assert.equal(await gateway.spent('agent'), 2 * one);
 });
+
+test('the loop of the article stops at the hourly limit, with its error', async (t) => {
+  const { provider, gateway } = await recorded(t, () => ({ json: { choices: [] } }),
+    { models: { 'gpt-4': { cost: 12.5 } }, limits: { bodyBytes: 200_000_000 } });
+  const token = await gateway.token('priority-token', '--daily-limit', '500',
+    '--hourly-limit', '50', '--upstream', 'openai');
+  const openai = client(gateway, token);
+  const document = 'word '.repeat(20_000_000); // Bug: 100 MB
+  const errors = [];
+  for (let i = 0; i < 6; i++) { // the article's goes on for ever
+    try {
+      const answer = await openai.chat.completions.create({ model: 'gpt-4', messages: [
+        { role: 'system', content: 'Extract entities from document' },
+        { role: 'user', content: document }] });
+      assert.ok(answer.choices[0].message); // throws: there is none
+    } catch (error) {
+      errors.push(error);
+    }
+  }
+  assert.equal(provider.calls.length, 4, '50 / 12.50');
+  assert.equal(errors.length, 6);
+  for (const error of errors.slice(4)) {
+    assert.equal(error.status, 429);
+    const { type, message, limit, spent, resets_at } = error.error;
+    assert.deepEqual({ type, message, limit, spent }, { type: 'budget_exceeded',
+      message: 'Hourly budget limit exceeded', limit: 50, spent: 50 });
+    assert.match(resets_at, /:00:00Z$/);
+  }
+  assert.equal(await gateway.spent('priority-token'), 50);
+});
+
+// What the provider bills is the truth here; the gateway must never let it pass the cap.
+for (const clients of [64, 256]) {
+  test(`${clients} clients that stream at once use up a cap, and no more`, async (t) => {
+    const served = { nano: 0, calls: 0 };
+    const { gateway } = await recorded(t, ({ body }) => {
+      const wanted = 20 + served.calls++ * 37 % 180;
+      const output = Math.min(wanted, body.max_completion_tokens ?? body.max_tokens);
+      const usage = { prompt_tokens: 10, completion_tokens: output, total_tokens: 10 + output };
+      served.nano += 10 * 2_000 + output * 8_000;
+      const chunk = (choices, extra = {}) => [null, { id: 'c', object: 'chat.completion.chunk',
+        created: 1, model: 'demo-model', choices, ...extra }];
+      return { pauseMs: 2, events: [
+        chunk([{ index: 0, delta: { content: 'word '.repeat(output) }, finish_reason: null }]),
+        chunk([{ index: 0, delta: {}, finish_reason: 'stop' }]),
+        chunk([], { usage }), [null, '[DONE]']] };
+    });
+    const cap = 0.5;
+    const token = await gateway.token('agent', '--total-limit', String(cap));
+    const openai = client(gateway, token, { maxRetries: 0 });
+    const refusals = {};
+    const spend = async () => {
+      while (true) {
+        try {
+          const stream = await openai.chat.completions.create({ ...ask('Hi', { max_tokens: 200,
+            stream: true }), model: 'demo-model' });
+          for await (const chunk of stream) assert.ok(chunk);
+        } catch (error) {
+          refusals[error.code] = (refusals[error.code] ?? 0) + 1;
+          if (error.code !== 'budget_in_flight') return error.code;
+          await sleep(100);
+        }
+      }
+    };
+    const ends = await Promise.all(Array.from({ length: clients }, spend));
+    for (const end of ends) assert.match(end, /budget_exhausted|request_exceeds_budget/);
+    assert.ok(served.nano <= cap * 1e9, `${served.nano} of ${cap * 1e9}`);
+    assert.ok(served.nano >= 0.9 * cap * 1e9, `${served.nano} of ${cap * 1e9} were usable`);
+    assert.equal(Math.round(await gateway.spent('agent') * 1e9), served.nano);
+  });
+}
