@@ -33,6 +33,7 @@ struct Call {
   // Part of the input lies at the provider, as a stored conversation does: only the model's context
   // bounds it.
   bool whole_context = false;
+  bool may_write_cache = true;  // false: no input is billed as a write to the provider's cache
   // What in the body makes its bytes no bound on its price ("image_url"); empty: they bound it.
   std::string_view unbounded;
 };

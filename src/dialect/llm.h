@@ -34,6 +34,8 @@ struct LlmRequest {
   uint32_t choices = 1;
   // Tokens that the provider adds to the input, at most: they are not among the body's bytes.
   uint64_t hidden_input_tokens = 0;
+  // False: the provider keeps nothing of the input for later, and bills no write of it.
+  bool may_write_cache = true;
   // Part of the input lies at the provider: only the model's context bounds it.
   bool whole_context = false;
   // The member that makes the price unbounded by the body's bytes ("image_url", "service_tier");

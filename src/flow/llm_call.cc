@@ -57,6 +57,7 @@ net::Task<bool> LlmCall::prepare() {
   call_.output_tokens_max = is_free() ? 0 : request_.output_tokens_max;
   call_.choices = request_.choices;
   call_.whole_context = request_.whole_context;
+  call_.may_write_cache = request_.may_write_cache;
   call_.unbounded = request_.unbounded;
   co_return true;
 }

@@ -45,8 +45,9 @@ TokenRates dearest(const TokenRates& a, const TokenRates& b) {
           std::max(a.cache_write_1h, b.cache_write_1h)};
 }
 
-int64_t dearest_input(const TokenRates& rates) {
-  return std::max({rates.input, rates.cached_input, rates.cache_write, rates.cache_write_1h});
+int64_t dearest_input(const TokenRates& rates, bool may_write_cache) {
+  const int64_t read = std::max(rates.input, rates.cached_input);
+  return may_write_cache ? std::max({read, rates.cache_write, rates.cache_write_1h}) : read;
 }
 
 // The bound for a request without one, which is then written into it: the model's maximum, but
@@ -91,7 +92,8 @@ std::expected<Quote, Refusal> Tariff::quote_model(const PricedModel& model,
   quote.per_token_ = true;
   const bool may_be_long = model.long_above > 0 && quote.input_tokens_bound_ > model.long_above;
   quote.rates_ = may_be_long ? dearest(model.base, model.long_context) : model.base;
-  quote.fixed_ = Bill().add(quote.input_tokens_bound_, dearest_input(quote.rates_)).total();
+  const int64_t input_rate = dearest_input(quote.rates_, call.may_write_cache);
+  quote.fixed_ = Bill().add(quote.input_tokens_bound_, input_rate).total();
   const uint64_t each = call.output_tokens_max.value_or(
       default_output(model, call.input_bytes, tables_->output_tokens_default));
   const uint64_t choices = std::max<uint32_t>(call.choices, 1);

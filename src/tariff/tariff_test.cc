@@ -407,6 +407,9 @@ TEST(Models, CacheTokensHaveTheirOwnRates) {
   EXPECT_EQ(cost({.input = 3 * m, .cached_input = m, .cache_write = m}), "7.05");
   EXPECT_EQ(cost({.input = 0, .cached_input = m}), "0.3") << "an impossible report is not free";
   EXPECT_EQ(quote->fixed(), credits("60")) << "the dearest input rate is a one-hour cache write";
+  Call unmarked = chat_call("claude-sonnet-4-0", 10'000'000, 0);
+  unmarked.may_write_cache = false;
+  EXPECT_EQ(tariff->quote(unmarked, "t")->fixed(), credits("30"));
 }
 
 TEST(Law1, HugeNumbersSaturateInsteadOfWrapping) {

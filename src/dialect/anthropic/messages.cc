@@ -17,6 +17,7 @@ namespace dom = simdjson::dom;
 
 // The prompt that comes with tools. The documentation lists up to about 530 tokens, by model.
 constexpr uint64_t kToolPromptTokens = 1000;
+constexpr int kDepthMax = 64;  // deeper, nobody looks for marks of the cache
 // The prompt that explains a format of the answer; the format itself is in the body.
 constexpr uint64_t kFormatPromptTokens = 1000;
 
@@ -143,6 +144,24 @@ std::string_view unbounded_tool(dom::element tool) {
     if (key != "type" || value.get_string().get(type) || type != "custom") return "tools";
   }
   return {};
+}
+
+// Only what is marked with `cache_control` is written to the cache. Wherever that stands, it
+// counts.
+bool mentions_cache(dom::element element, int depth) {
+  dom::array items;
+  dom::object members;
+  if (depth == 0) return true;
+  if (!element.get_array().get(items)) {
+    for (const dom::element item : items) {
+      if (mentions_cache(item, depth - 1)) return true;
+    }
+  } else if (!element.get_object().get(members)) {
+    for (const auto [key, value] : members) {
+      if (equals_ignore_case(key, "cache_control") || mentions_cache(value, depth - 1)) return true;
+    }
+  }
+  return false;
 }
 
 struct RequestReader {
@@ -274,6 +293,7 @@ std::expected<LlmRequest, BadRequest> MessagesReader::peek(std::string_view body
   if (state_->endpoint == Messages::create && !reader.request.output_tokens_max) {
     return std::unexpected(kBadBound);
   }
+  reader.request.may_write_cache = mentions_cache(*root, kDepthMax);
   state_->model.assign(reader.request.model);
   reader.request.model = state_->model;
   state_->accepted = true;

@@ -237,6 +237,23 @@ TEST(MessagesPeek, ToolsBringAHiddenPrompt) {
   EXPECT_EQ(reader.peek(body(R"("tools":[])"))->hidden_input_tokens, 0u);
 }
 
+TEST(MessagesPeek, OnlyWhatIsMarkedMayBeWrittenToTheCache) {
+  MessagesReader reader(Messages::create);
+  const auto may_write = [&](const std::string& text) {
+    const auto request = reader.peek(text);
+    return request && request->may_write_cache;
+  };
+  EXPECT_FALSE(may_write(body(R"("tools":[{"name":"f","input_schema":{}}])")));
+  for (const auto* members :
+       {R"("system":[{"type":"text","text":"x","cache_control":{"type":"ephemeral"}}])",
+        R"("tools":[{"name":"f","cache_control":null,"input_schema":{}}])",
+        R"("cache_control":{"type":"ephemeral"})", R"("x":[{"y":{"cache\u005fcontrol":1}}])"}) {
+    EXPECT_TRUE(may_write(body(members))) << members;
+  }
+  const std::string deep = std::string(100, '[') + std::string(100, ']');
+  EXPECT_TRUE(may_write(body("\"metadata\":" + deep))) << "nobody looked";
+}
+
 TEST(MessagesPeek, AFormatBringsAHiddenPrompt) {
   MessagesReader reader(Messages::create);
   for (const auto* members : {R"("output_config":{"effort":"low","format":{"type":"json_schema"}})",
