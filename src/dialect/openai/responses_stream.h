@@ -21,8 +21,8 @@ class ResponsesStream final : public LlmStream {
   // The response was said to be completed, incomplete or failed, or an error or `[DONE]` was seen.
   bool complete() const override;
   const std::optional<Usage>& usage() const override;  // only once it is final
-  // Without a final report all that was quoted is charged: tools' arguments, encrypted reasoning
-  // and summaries arrive in the stream in part only.
+  // Without a final report all that was quoted is charged: what a model reasons is not all in the
+  // stream.
   Usage conservative_usage(uint64_t input_bound, uint64_t output_bound,
                            bool all_visible) const override;
 
