@@ -39,6 +39,21 @@ std::expected<std::optional<uint64_t>, BadRequest> read_bound(simdjson::dom::ele
   return number;
 }
 
+bool find_value(JsonText& json, std::string_view name, std::string_view& token) {
+  simdjson::ondemand::document document;
+  simdjson::ondemand::object root;
+  if (json.walk().get(document) || document.get_object().get(root)) return false;
+  for (auto field : root) {
+    std::string_view key;
+    if (field.unescaped_key().get(key)) return false;
+    if (key != name) continue;
+    simdjson::ondemand::value value;
+    if (field.value().get(value)) return false;
+    token = trim_token(value.raw_json_token());
+  }
+  return true;
+}
+
 void Patches::add(size_t at, size_t erase, std::string_view text) {
   size_t i = count_++;
   for (; i > 0 && list_[i - 1].at > at; --i)

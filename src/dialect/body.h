@@ -15,6 +15,7 @@
 #include <string>
 #include <string_view>
 
+#include "dialect/json_text.h"
 #include "dialect/llm.h"
 
 namespace satgate::dialect {
@@ -53,6 +54,10 @@ std::expected<void, BadRequest> read_members(simdjson::dom::object members,
 std::expected<bool, BadRequest> read_flag(simdjson::dom::element value, BadRequest bad);
 std::expected<std::optional<uint64_t>, BadRequest> read_bound(simdjson::dom::element value,
                                                               BadRequest bad);
+
+// Where the raw value of a top member lies; empty if it is absent. False: the text cannot be
+// walked.
+bool find_value(JsonText& json, std::string_view name, std::string_view& value);
 
 // The first thing that `check` finds in an array of them; `name` when it is none.
 template <class Check>

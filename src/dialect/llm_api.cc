@@ -6,6 +6,8 @@
 #include "dialect/anthropic/stream.h"
 #include "dialect/openai/chat.h"
 #include "dialect/openai/embeddings.h"
+#include "dialect/openai/responses.h"
+#include "dialect/openai/responses_stream.h"
 #include "dialect/openai/stream_filter.h"
 
 namespace satgate::dialect {
@@ -15,6 +17,7 @@ Protocol protocol_of(LlmApi api) {
     case LlmApi::chat_completions:
     case LlmApi::completions:
     case LlmApi::embeddings:
+    case LlmApi::responses:
       return Protocol::openai;
     case LlmApi::messages:
     case LlmApi::count_tokens:
@@ -33,6 +36,8 @@ std::unique_ptr<LlmReader> make_reader(LlmApi api) {
       return std::make_unique<openai::ChatReader>(openai::Completions::legacy);
     case LlmApi::embeddings:
       return std::make_unique<openai::EmbeddingsReader>();
+    case LlmApi::responses:
+      return std::make_unique<openai::ResponsesReader>();
     case LlmApi::messages:
       return std::make_unique<MessagesReader>(Messages::create);
     case LlmApi::count_tokens:
@@ -43,6 +48,7 @@ std::unique_ptr<LlmReader> make_reader(LlmApi api) {
 
 std::string stream_error(LlmApi api, std::string_view code, std::string_view message,
                          const RequestId& request) {
+  if (api == LlmApi::responses) return openai::responses_stream_error(code, message);
   return protocol_of(api) == Protocol::anthropic ? anthropic::stream_error(code, message, request)
                                                  : openai::stream_error(code, message, request);
 }

@@ -16,6 +16,7 @@ enum class LlmApi : uint8_t {
   chat_completions,  // POST /v1/chat/completions
   completions,       // POST /v1/completions
   embeddings,        // POST /v1/embeddings
+  responses,         // POST /v1/responses
   messages,          // POST /v1/messages
   count_tokens,      // POST /v1/messages/count_tokens: free
 };

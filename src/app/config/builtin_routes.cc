@@ -14,10 +14,11 @@ struct ApiRoute {
   std::string_view suffix;  // of the route's name
 };
 
-constexpr std::array<ApiRoute, 3> kOpenaiRoutes = {{
+constexpr std::array<ApiRoute, 4> kOpenaiRoutes = {{
     {LlmApi::chat_completions, "/v1/chat/completions", ""},
     {LlmApi::completions, "/v1/completions", "-completions"},
     {LlmApi::embeddings, "/v1/embeddings", "-embeddings"},
+    {LlmApi::responses, "/v1/responses", "-responses"},
 }};
 
 constexpr std::array<ApiRoute, 2> kAnthropicRoutes = {{

@@ -247,22 +247,6 @@ struct RequestReader {
   }
 };
 
-// Where the raw value of max_tokens lies; empty if it is absent. False: the text cannot be walked.
-bool find_bound(JsonText& json, std::string_view& bound) {
-  simdjson::ondemand::document document;
-  simdjson::ondemand::object root;
-  if (json.walk().get(document) || document.get_object().get(root)) return false;
-  for (auto field : root) {
-    std::string_view key;
-    if (field.unescaped_key().get(key)) return false;
-    if (key != "max_tokens") continue;
-    simdjson::ondemand::value value;
-    if (field.value().get(value)) return false;
-    bound = trim_token(value.raw_json_token());
-  }
-  return true;
-}
-
 }  // namespace
 
 struct MessagesReader::State {
@@ -303,7 +287,10 @@ std::expected<LlmRequest, BadRequest> MessagesReader::peek(std::string_view body
 bool MessagesReader::edit(std::string_view body, const LlmEdit& edit, std::string& out) {
   State& state = *state_;
   std::string_view token;
-  if (!state.accepted || body != state.json.text() || !find_bound(state.json, token)) return false;
+  if (!state.accepted || body != state.json.text() ||
+      !find_value(state.json, "max_tokens", token)) {
+    return false;
+  }
   Patches patches;
   std::string bound;
   if (edit.output_tokens && !token.empty() && token != "null") {

@@ -3,20 +3,29 @@
 #include <string_view>
 
 #include "dialect/json_text.h"
+#include "dialect/llm.h"
 
 namespace satgate::dialect::openai {
+namespace {
 
-std::optional<Usage> read_usage(simdjson::dom::element element) {
-  simdjson::dom::object object;
-  if (element.get_object().get(object)) return std::nullopt;
-  simdjson::dom::element prompt;
-  if (object.at_key("prompt_tokens").get(prompt)) return std::nullopt;
-  const auto input = read_count(object, "prompt_tokens");
-  const auto output = read_count(object, "completion_tokens");
+namespace dom = simdjson::dom;
+
+struct Names {
+  std::string_view input, input_details, output, output_details;
+};
+
+constexpr Names kCompletion = {"prompt_tokens", "prompt_tokens_details", "completion_tokens",
+                               "completion_tokens_details"};
+constexpr Names kResponse = {"input_tokens", "input_tokens_details", "output_tokens",
+                             "output_tokens_details"};
+
+std::optional<Usage> read_counts(dom::object object, const Names& names) {
+  const auto input = read_count(object, names.input);
+  const auto output = read_count(object, names.output);
   const auto total = read_count(object, "total_tokens");
-  const auto cached = read_count(object, "prompt_tokens_details", "cached_tokens");
-  const auto written = read_count(object, "prompt_tokens_details", "cache_write_tokens");
-  const auto reasoning = read_count(object, "completion_tokens_details", "reasoning_tokens");
+  const auto cached = read_count(object, names.input_details, "cached_tokens");
+  const auto written = read_count(object, names.input_details, "cache_write_tokens");
+  const auto reasoning = read_count(object, names.output_details, "reasoning_tokens");
   if (!input || !output || !total || !cached || !written || !reasoning) return std::nullopt;
   Usage usage;
   usage.input = *input;
@@ -26,6 +35,45 @@ std::optional<Usage> read_usage(simdjson::dom::element element) {
   usage.cache_write = *written;
   usage.reasoning = *reasoning;
   return usage;
+}
+
+}  // namespace
+
+std::optional<Usage> read_usage(dom::element element) {
+  dom::object object;
+  dom::element prompt;
+  if (element.get_object().get(object) || object.at_key("prompt_tokens").get(prompt)) {
+    return std::nullopt;
+  }
+  return read_counts(object, kCompletion);
+}
+
+std::optional<Usage> read_responses_usage(dom::element element) {
+  dom::object object;
+  if (element.get_object().get(object)) return std::nullopt;
+  for (const std::string_view name : {kResponse.input, kResponse.output}) {
+    dom::element count;
+    if (object.at_key(name).get(count) || count.is_null()) return std::nullopt;
+  }
+  return read_counts(object, kResponse);
+}
+
+std::optional<Usage> read_response(dom::element response) {
+  dom::object members;
+  if (response.get_object().get(members)) return std::nullopt;
+  std::optional<Usage> result;
+  for (const auto [key, value] : members) {
+    std::string_view status;
+    if (key == "status" && !value.get_string().get(status) &&
+        (status == "queued" || status == "in_progress")) {
+      return std::nullopt;
+    }
+    if (key != "usage") continue;
+    const auto usage = read_responses_usage(value);
+    if (!usage) return std::nullopt;
+    result = result ? larger(*result, *usage) : *usage;
+  }
+  return result;
 }
 
 }  // namespace satgate::dialect::openai

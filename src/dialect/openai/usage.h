@@ -1,4 +1,7 @@
 // `usage` of OpenAI's APIs in contract terms. Private to the folder.
+//
+// Nothing if it is no object or its counts are not whole numbers. Tokens in total_tokens that
+// neither part accounts for are output: some providers list hidden reasoning only there.
 #pragma once
 
 #include <simdjson.h>
@@ -9,8 +12,11 @@
 
 namespace satgate::dialect::openai {
 
-// Nothing if it is no object or its counts are not whole numbers. Tokens in total_tokens that
-// neither part accounts for are output: some providers list hidden reasoning only there.
+// Of completions and embeddings: prompt_tokens, completion_tokens.
 std::optional<Usage> read_usage(simdjson::dom::element usage);
+// Of responses: input_tokens, output_tokens. Both must be there.
+std::optional<Usage> read_responses_usage(simdjson::dom::element usage);
+// That of a whole response, or nothing while it is still being made.
+std::optional<Usage> read_response(simdjson::dom::element response);
 
 }  // namespace satgate::dialect::openai

@@ -1,0 +1,81 @@
+#include "dialect/openai/responses_stream.h"
+
+#include "base/json_out.h"
+#include "base/text.h"
+#include "dialect/json_text.h"
+#include "dialect/openai/usage.h"
+
+namespace satgate::dialect::openai {
+namespace {
+
+namespace dom = simdjson::dom;
+
+bool is_final(std::string_view type) {
+  return type == "response.completed" || type == "response.incomplete" || type == "response.failed";
+}
+
+// Servers that are like OpenAI's may send an error without a type; clients throw at it, too.
+bool is_error(dom::element event, std::string_view type) {
+  dom::element error;
+  if (!type.empty()) return type == "error";
+  return !event.at_key("error").get(error) && !error.is_null();
+}
+
+}  // namespace
+
+struct ResponsesStream::State {
+  bool complete = false;
+  std::optional<Usage> final_usage;
+  JsonText json;
+
+  void read_final(dom::element event) {
+    dom::element response;
+    if (event.at_key("response").get(response)) return;
+    const auto usage = read_response(response);
+    if (!usage) return;
+    final_usage = final_usage ? larger(*final_usage, *usage) : *usage;
+  }
+
+  // Whether the answer ends with this.
+  bool read(std::string_view data) {
+    if (trim(data) == "[DONE]") return true;
+    const auto event = json.parse(data);
+    if (!event || !event->is_object()) return false;
+    std::string_view type;
+    if (event->at_key("type").get_string().get(type)) type = {};
+    if (is_final(type)) read_final(*event);
+    return is_final(type) || is_error(*event, type);
+  }
+};
+
+ResponsesStream::ResponsesStream() : state_(std::make_unique<State>()) {}
+ResponsesStream::~ResponsesStream() = default;
+
+ResponsesStream::Step ResponsesStream::on_data(std::string_view data) {
+  if (!state_->read(data)) return {};
+  state_->complete = true;
+  return {.ends = true};
+}
+
+bool ResponsesStream::complete() const {
+  return state_->complete;
+}
+const std::optional<Usage>& ResponsesStream::usage() const {
+  return state_->final_usage;
+}
+
+Usage ResponsesStream::conservative_usage(uint64_t input_bound, uint64_t output_bound,
+                                          bool /*all_visible*/) const {
+  if (state_->final_usage) return *state_->final_usage;
+  return {.input = input_bound, .output = output_bound};
+}
+
+std::string responses_stream_error(std::string_view code, std::string_view message) {
+  std::string event = "event: error\ndata: ";
+  JsonOut out(event);
+  out.object().key("type").string("error").key("code").string(code);
+  out.key("message").string(message).key("param").null().key("sequence_number").integer(0).end();
+  return event + "\n\n";
+}
+
+}  // namespace satgate::dialect::openai
