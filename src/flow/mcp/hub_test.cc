@@ -141,7 +141,7 @@ TEST(HubStdio, AServerThatCannotStartSaysWhyAndHoldsUpNobody) {
   auto missing = child("missing");
   std::get<StdioCommand>(missing.transport).command = "no-such-command-here";
   HubThread hub({broken, child("a"), missing});
-  EXPECT_TRUE(hub.ready("a"));
+  ASSERT_TRUE(eventually([&] { return hub.ready("a"); }));
   EXPECT_EQ(hub.listed().size(), kTools);
   EXPECT_NE(hub.status("broken").last_error.find("cannot open the database"), std::string::npos)
       << hub.status("broken").last_error;
