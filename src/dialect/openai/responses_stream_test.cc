@@ -15,8 +15,7 @@ using Action = LlmStream::Action;
 
 // Progress is no report: its usage does not count.
 const std::vector<std::string_view> kProgress = {
-    R"({"type":"response.created","sequence_number":0,"response":{"status":"in_progress",)"
-    R"("error":null,"usage":null}})",
+    R"({"type":"response.created","response":{"status":"queued","error":null,"usage":null}})",
     R"({"type":"response.in_progress","response":{"usage":{"input_tokens":1,"output_tokens":0}}})",
     R"({"type":"response.output_item.added","output_index":0,"item":{"type":"reasoning"}})",
     R"({"type":"response.output_text.delta","delta":"{\"type\":\"response.completed\"}"})",
