@@ -115,11 +115,22 @@ Reply RecordApi::spend(const Query& query) {
   return Json{{"by", by_text}, {"rows", rows}, {"total", row_json(answer->total)}};
 }
 
+namespace {
+
+Json rates_json(const TokenRates& rates) {
+  return {{"input", money_json(Money::nano(rates.input))},
+          {"cached_input", money_json(Money::nano(rates.cached_input))},
+          {"cache_write", money_json(Money::nano(rates.cache_write))},
+          {"output", money_json(Money::nano(rates.output))}};
+}
+
+}  // namespace
+
 Reply RecordApi::prices() {
   Json out = Json::array();
   const auto settings = gateway_.settings();
   for (const tariff::Offer& offer : settings->tariff->listing()) {
-    Json entry = {{"name", offer.name}};
+    Json entry = {{"name", offer.name}, {"from", offer.built_in ? "built-in" : "config"}};
     switch (offer.kind) {
       case Alternative::Kind::model:
         entry["kind"] = "model";
@@ -131,12 +142,9 @@ Reply RecordApi::prices() {
         entry["kind"] = "endpoint";
         break;
     }
+    if (offer.replaces) entry["replaces"] = rates_json(*offer.replaces);
     if (offer.per_token) {
-      entry["per_million_tokens"] = {
-          {"input", money_json(Money::nano(offer.rates.input))},
-          {"cached_input", money_json(Money::nano(offer.rates.cached_input))},
-          {"cache_write", money_json(Money::nano(offer.rates.cache_write))},
-          {"output", money_json(Money::nano(offer.rates.output))}};
+      entry["per_million_tokens"] = rates_json(offer.rates);
     } else {
       entry["cost"] = money_json(offer.cost);
     }

@@ -300,8 +300,13 @@ std::vector<Offer> Tariff::listing() const {
     add_flat(Alternative::Kind::endpoint, rule.path, rule.cost);
   }
   const auto add_model = [&](const PricedModel& model) {
-    offers.push_back(
-        {Alternative::Kind::model, model.name, model.call_cost, !model.per_call, model.base});
+    Offer offer{Alternative::Kind::model, model.name, model.call_cost, !model.per_call, model.base};
+    const auto known = tables_->builtin_models.find(model.name);
+    offer.built_in = known != tables_->builtin_models.end() && &known->second == &model;
+    if (known != tables_->builtin_models.end() && !offer.built_in) {
+      offer.replaces = known->second.base;
+    }
+    offers.push_back(offer);
   };
   for (const auto& [name, model] : tables_->config_models)
     add_model(model);

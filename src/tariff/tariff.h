@@ -45,6 +45,9 @@ struct Offer {
   Money cost;              // of one call; of the call at hand when listed as an alternative to it
   bool per_token = false;  // rates apply and cost is zero, in a listing
   TokenRates rates;
+  // In a listing: from the table that comes with the program, or what of it the config replaces.
+  bool built_in = false;
+  std::optional<TokenRates> replaces = {};
 };
 
 class Tariff {

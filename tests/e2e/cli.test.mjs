@@ -4,7 +4,7 @@ import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import { bearer, call, run, satgate, scratch } from './gateway.mjs';
-import { httpShop } from './shops.mjs';
+import { httpShop, llmShop } from './shops.mjs';
 
 const COMMANDS = [
   [], ['start'], ['gateway'], ['gateway', 'start'], ['mcp'], ['token'], ['token', 'create'],
@@ -12,6 +12,7 @@ const COMMANDS = [
   ['token', 'inspect'], ['token', 'attenuate'], ['mint'], ['budget'], ['budget', 'create'],
   ['budget', 'list'], ['budget', 'show'], ['budget', 'update'], ['audit'], ['audit', 'tail'],
   ['audit', 'search'], ['audit', 'verify'], ['report'], ['report', 'spend'], ['config'],
+  ['prices'], ['prices', 'list'], ['prices', 'show'], ['prices', 'check'],
   ['config', 'check'], ['status'], ['doctor'], ['version'],
 ];
 
@@ -133,4 +134,31 @@ test('--version and version agree', async () => {
   const number = /\d+\.\d+\.\d+/;
   assert.equal(flag.code, 0);
   assert.equal(number.exec(flag.stdout)[0], number.exec(command.stdout)[0]);
+});
+
+test('prices: what is in force, where it comes from, and what looks too cheap', async (t) => {
+  const { gateway } = await llmShop(t, { models: { 'gpt-4o-mini': { input: 0.01, output: 5 },
+    'house-model': { input: 1, output: 2 } }, config: { currency: { usdPerCredit: 0.5 },
+    endpoints: { '/api/x': { cost: 3 } } } });
+  const list = await gateway.json('prices', 'list', '--search', 'GPT-4o-MINI');
+  const mine = list.find((price) => price.name === 'gpt-4o-mini');
+  assert.equal(mine.from, 'config');
+  assert.equal(mine.per_million_tokens.input, 0.01);
+  assert.ok(mine.replaces.input > mine.per_million_tokens.input);
+  assert.ok(list.length > 1 && list.every((price) => /gpt-4o-mini/.test(price.name)));
+  const table = await gateway.cli('prices', 'list', '--kind', 'endpoint');
+  assert.match(table.stdout, /^NAME +KIND +A CALL/);
+  assert.match(table.stdout, /\/api\/x +endpoint +3 /);
+  const flat = await gateway.cli('prices', 'show', 'demo-flat');
+  assert.match(flat.stdout, /a call +1\n/);
+  const other = await gateway.cli('prices', 'show', 'gpt-4');
+  assert.match(other.stdout, /from +built-in/);
+  assert.match(other.stdout, /credits a million tokens/);
+  const none = await gateway.cli('prices', 'show', 'no-such');
+  assert.deepEqual([none.code, none.stdout], [1, '']);
+  assert.match(none.stderr, /no price of its own; .*--search no-such/);
+  const check = await gateway.cli('prices', 'check');
+  assert.equal(check.code, 1);
+  assert.match(check.stdout, /models\.gpt-4o-mini\.input: 0\.01 is less than the built-in 0\.3/);
+  assert.ok(!/house-model|gpt-4o-mini\.output/.test(check.stdout), check.stdout);
 });

@@ -42,6 +42,7 @@ void declare_all(CLI::App& root, Context& context) {
   add_mint_command(root, context);
   add_budget_commands(root, context);
   add_key_commands(root, context);
+  add_price_commands(root, context);
   add_audit_commands(root, context);
   add_report_commands(root, context);
   add_config_commands(root, context);

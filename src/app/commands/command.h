@@ -46,6 +46,7 @@ void add_offline_token_commands(CLI::App& token_group, Context& context);
 void add_mint_command(CLI::App& root, Context& context);
 void add_budget_commands(CLI::App& root, Context& context);
 void add_key_commands(CLI::App& root, Context& context);
+void add_price_commands(CLI::App& root, Context& context);
 void add_audit_commands(CLI::App& root, Context& context);
 void add_report_commands(CLI::App& root, Context& context);
 void add_config_commands(CLI::App& root, Context& context);
