@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/limits.h"
 #include "base/text.h"
 #include "flow/credential.h"
 #include "flow/respond.h"
@@ -178,6 +179,8 @@ net::Task<Outcome> LlmCall::relay_stream() {
     if (piece->empty()) break;
     auto relayed = co_await relay_piece(*piece);
     if (!relayed) co_return stream_outcome(std::move(relayed.error()));
+    // The answer is there; an upstream that never stops after it must not fill the memory.
+    if (tail_.size() > limits::sse_event_bytes_max) co_return stream_outcome(std::nullopt);
   }
   wire::SseEvent rest;
   if (splitter_.end(rest) == wire::SseEnd::cut && rest.has_data) (void)stream_->on_data(rest.data);

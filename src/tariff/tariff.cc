@@ -134,10 +134,15 @@ std::expected<Quote, Refusal> Tariff::quote(const Call& call, std::string_view t
   if (call.protocol == Protocol::mcp) {
     const auto quote = quote_tool(call, token_name, approved);
     if (quote || quote.error() != Refusal::price_unknown) return quote;
-  } else if (const EndpointRule* rule = tables_->find_endpoint(call.endpoint)) {
-    return quote_flat(rule->cost, rule->rule);
-  } else if (call.protocol != Protocol::http) {
-    return std::unexpected(Refusal::price_unknown);  // of an LLM provider, and nobody priced it
+  } else if (call.protocol == Protocol::http) {
+    if (const EndpointRule* rule = tables_->find_endpoint(call.endpoint)) {
+      return quote_flat(rule->cost, rule->rule);
+    }
+  } else {
+    // Of an LLM provider: a pattern was written with something else in mind.
+    const auto exact = tables_->endpoints.find(call.endpoint);
+    if (exact == tables_->endpoints.end()) return std::unexpected(Refusal::price_unknown);
+    return quote_flat(exact->second.cost, exact->second.rule);
   }
   const auto route = tables_->routes.find(call.route);
   if (route == tables_->routes.end()) return std::unexpected(Refusal::price_unknown);

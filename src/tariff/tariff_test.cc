@@ -275,6 +275,25 @@ TEST(Models, BuiltinTableHasTheArticlesModels) {
   EXPECT_EQ(said(tariff->quote(none, "t")), "price_unknown");
 }
 
+TEST(Models, OfAProviderOnlyAnExactPathHasAPrice) {
+  Policy policy;
+  policy.endpoints["/v1/*"] = {credits("0")};
+  policy.endpoints["/v1/files"] = {credits("1")};
+  const auto tariff = make(std::move(policy));
+  const auto at = [&](Protocol protocol, std::string_view path) {
+    Call call;
+    call.protocol = protocol;
+    call.endpoint = path;
+    return said(tariff->quote(call, "t"));
+  };
+  for (const Protocol protocol : {Protocol::openai, Protocol::anthropic}) {
+    EXPECT_EQ(at(protocol, "/v1/files"), "1 by endpoints./v1/files");
+    EXPECT_EQ(at(protocol, "/v1/files/"), "price_unknown");
+    EXPECT_EQ(at(protocol, "/v1/batches"), "price_unknown");
+  }
+  EXPECT_EQ(at(Protocol::http, "/v1/batches"), "0 by endpoints./v1/*");
+}
+
 TEST(Models, BuiltinRowsAreSane) {
   std::string_view last;
   for (const BuiltinModel& model : builtin_models()) {

@@ -138,6 +138,7 @@ test('--version and version agree', async () => {
 
 test('prices: what is in force, where it comes from, and what looks too cheap', async (t) => {
   const { gateway } = await llmShop(t, { models: { 'gpt-4o-mini': { input: 0.01, output: 5 },
+    'gpt-4o': { input: 0.00001, output: 100 },
     'house-model': { input: 1, output: 2 } }, config: { currency: { usdPerCredit: 0.5 },
     endpoints: { '/api/x': { cost: 3 } } } });
   const list = await gateway.json('prices', 'list', '--search', 'GPT-4o-MINI');
@@ -160,5 +161,6 @@ test('prices: what is in force, where it comes from, and what looks too cheap', 
   const check = await gateway.cli('prices', 'check');
   assert.equal(check.code, 1);
   assert.match(check.stdout, /models\.gpt-4o-mini\.input: 0\.01 is less than the built-in 0\.3/);
+  assert.match(check.stdout, /models\.gpt-4o\.input: 1e-05 is less than/);
   assert.ok(!/house-model|gpt-4o-mini\.output/.test(check.stdout), check.stdout);
 });

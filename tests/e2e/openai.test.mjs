@@ -252,10 +252,11 @@ test('what a provider sells besides is refused until it has a price', async (t) 
 });
 
 // An upstream that plays back what the test writes down.
-async function recorded(t, answer, config = {}) {
+async function recorded(t, answer, { upstreams, ...config } = {}) {
   const provider = await startProvider(t, answer);
   const gateway = await startGateway(t, { config: {
-    upstreams: { openai: { kind: 'openai', url: `${provider.url}/v1`, credential: DEMO_KEY } },
+    upstreams: { ...upstreams,
+      openai: { kind: 'openai', url: `${provider.url}/v1`, credential: DEMO_KEY } },
     models: { 'demo-model': { input: 2, output: 8 } },
     ...config,
   } });
@@ -273,6 +274,41 @@ test('a price for a path opens it', async (t) => {
   assert.deepEqual([error.status, error.code], [402, 'budget_exhausted']);
   assert.equal(await gateway.spent('agent'), 2);
   assert.equal(provider.calls.length, 1);
+});
+
+test('a pattern opens nothing of a provider: it was written for something else', async (t) => {
+  const api = await startProvider(t, () => ({ json: {} }));
+  const { provider, gateway } = await recorded(t, () => ({ json: {} }), {
+    endpoints: { '/*': { cost: 0 }, '/v1/*': { cost: 0 }, '/v1/files': { cost: 1 } },
+    upstreams: { api: { kind: 'http', url: api.url } },
+  });
+  const token = await gateway.token('agent', '--total-limit', '10');
+  const post = (path) => call(gateway.url + path, { method: 'POST', headers: bearer(token),
+    body: { model: 'gpt-4' } });
+  for (const path of ['/v1/batches', '/v1/chat/completions/', '/v1/images/generations',
+    '/v1/files/']) {
+    const answer = await post(path);
+    assert.deepEqual([path, answer.status, answer.json.error.code], [path, 503, 'price_unknown']);
+  }
+  assert.equal(provider.calls.length, 0);
+  assert.equal((await post('/v1/files')).status, 200, 'its own price opens it');
+  assert.equal((await post('/other')).status, 200, 'and the pattern serves what it is for');
+});
+
+test('an upstream that goes on after the end of its answer holds nobody up', async (t) => {
+  const usage = { prompt_tokens: 4, completion_tokens: 2, total_tokens: 6 };
+  const chunk = (more) => [null, { id: 'c', object: 'chat.completion.chunk', created: 1,
+    model: 'demo-model', ...more }];
+  const { gateway } = await recorded(t, () => ({ endless: `: ${'x'.repeat(64_000)}\n\n`, events: [
+    chunk({ choices: [{ index: 0, delta: { content: 'Hi' }, finish_reason: 'stop' }] }),
+    chunk({ choices: [], usage }), [null, '[DONE]']] }));
+  const token = await gateway.token('agent', '--total-limit', '10');
+  const stream = await client(gateway, token, { timeout: 20_000 }).chat.completions
+    .create({ ...ask('Hi', { max_tokens: 9, stream: true }), model: 'demo-model' });
+  let text = '';
+  for await (const part of stream) text += part.choices[0].delta.content;
+  assert.equal(text, 'Hi');
+  assert.equal(await gateway.spent('agent'), (4 * 2 + 2 * 8) / 1e6);
 });
 
 test('embeddings cost what their input has of tokens', async (t) => {

@@ -7,7 +7,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 // `answer(request)` is asked for each call; request: {method, path, headers, body}. It gives
 //   { status, headers, json }                    a whole answer
 //   { events: [[name | null, data], ...] }       a stream; data is an object or a text
-// with `pauseMs` between events and `cutAfter` events before the connection is torn down.
+// with `pauseMs` between events, `cutAfter` events before the connection is torn down, or a text
+// that is sent for ever after them, `endless`.
 export async function startProvider(t, answer) {
   const calls = [];
   const server = http.createServer(async (request, response) => {
@@ -29,7 +30,8 @@ export async function startProvider(t, answer) {
   return { url: `http://127.0.0.1:${server.address().port}`, calls };
 }
 
-async function play(response, { status = 200, headers = {}, json, events, pauseMs = 0, cutAfter }) {
+async function play(response, answer) {
+  const { status = 200, headers = {}, json, events, pauseMs = 0, cutAfter, endless } = answer;
   if (!events) {
     response.writeHead(status, { 'content-type': 'application/json', ...headers });
     response.end(JSON.stringify(json));
@@ -41,6 +43,10 @@ async function play(response, { status = 200, headers = {}, json, events, pauseM
     const text = typeof data === 'string' ? data : JSON.stringify(data);
     response.write(`${name ? `event: ${name}\n` : ''}data: ${text}\n\n`);
     if (pauseMs) await sleep(pauseMs);
+  }
+  while (endless && !response.destroyed) {
+    response.write(endless);
+    await sleep(1);
   }
   response.end();
 }

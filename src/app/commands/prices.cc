@@ -8,7 +8,6 @@
 #include "app/commands/command.h"
 #include "app/commands/flags.h"
 #include "app/commands/table.h"
-#include "base/money.h"
 #include "base/text.h"
 #include "tariff/prices.h"
 
@@ -120,12 +119,11 @@ Outcome run_show(const Context& context, const NameFlags& flags) {
 void find_cheap(const Json& price, std::vector<std::string>& findings) {
   if (!is_per_token(price) || !price.contains("replaces")) return;
   for (const std::string_view rate : {"input", "output"}) {
-    const Result<Money> mine = parse_amount(rate_of(price, rate));
-    const std::string built_in = price["replaces"].at(rate).dump();
-    const Result<Money> theirs = parse_amount(built_in);
-    if (!mine || !theirs || *mine >= *theirs) continue;
+    const Json& mine = price["per_million_tokens"].at(rate);
+    const Json& theirs = price["replaces"].at(rate);
+    if (mine.get<double>() >= theirs.get<double>()) continue;
     findings.push_back(fmt::format("models.{}.{}: {} is less than the built-in {}",
-                                   text_at(price, "name"), rate, rate_of(price, rate), built_in));
+                                   text_at(price, "name"), rate, mine.dump(), theirs.dump()));
   }
 }
 

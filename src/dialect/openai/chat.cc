@@ -120,14 +120,15 @@ std::optional<uint64_t> count_prompts(dom::element value) {
   dom::array items;
   if (value.is_null() || value.is_string()) return 1;
   if (value.get_array().get(items)) return std::nullopt;
-  uint64_t prompts = 0;
-  bool tokens = false;
+  uint64_t prompts = 0, tokens = 0;
   for (const dom::element item : items) {
-    tokens = tokens || item.is_uint64();
-    if (!item.is_uint64() && !item.is_string() && !item.is_array()) return std::nullopt;
-    ++prompts;
+    const bool is_token = item.is_uint64();
+    if (!is_token && !item.is_string() && !item.is_array()) return std::nullopt;
+    ++(is_token ? tokens : prompts);
   }
-  return tokens ? 1 : std::max<uint64_t>(prompts, 1);
+  // A mixture could be read as either.
+  if (tokens > 0 && prompts > 0) return std::nullopt;
+  return std::max<uint64_t>(prompts, 1);
 }
 
 struct RequestReader {

@@ -322,6 +322,7 @@ TEST(Legacy, EachPromptHasItsAnswers) {
   }
   EXPECT_FALSE(legacy(R"("prompt":["a","b"],"n":65)")) << "130 answers";
   EXPECT_FALSE(legacy(R"("prompt":{"x":1})"));
+  EXPECT_FALSE(legacy(R"("prompt":[1,"a","b","c"])")) << "one prompt, or three?";
   EXPECT_FALSE(legacy(R"("prompt":["a",{"type":"image"}])"));
   EXPECT_EQ(legacy(R"("prompt":"x","best_of":4)")->unbounded, "best_of");
 }

@@ -11,8 +11,8 @@ namespace {
 
 namespace dom = simdjson::dom;
 
-enum Member : size_t { kModel, kInput, kMemberCount };
-constexpr std::array<std::string_view, kMemberCount> kMembers = {"model", "input"};
+enum Member : size_t { kModel, kInput, kMessages, kMemberCount };
+constexpr std::array<std::string_view, kMemberCount> kMembers = {"model", "input", "messages"};
 
 constexpr BadRequest kBadInput{"input must be text, tokens, or an array of either"};
 
@@ -30,6 +30,7 @@ bool is_bounded(dom::element input, int depth) {
 }  // namespace
 
 std::expected<LlmRequest, BadRequest> EmbeddingsReader::peek(std::string_view body) {
+  model_.clear();
   const auto root = json_.parse(body);
   if (!root) return std::unexpected(kNotJson);
   dom::object members;
@@ -42,6 +43,8 @@ std::expected<LlmRequest, BadRequest> EmbeddingsReader::peek(std::string_view bo
           return std::unexpected(kNoModel);
         }
         if (member == kInput && !is_bounded(value, 2)) return std::unexpected(kBadInput);
+        // Some servers embed a conversation, with its pictures.
+        if (member == kMessages && !value.is_null()) request.unbounded = kMembers[kMessages];
         return {};
       });
   if (!read) return std::unexpected(read.error());

@@ -31,6 +31,15 @@ TEST(Embeddings, WhatIsNotIsRefused) {
             "a member that decides about cost is spelled in another case");
 }
 
+TEST(Embeddings, AConversationIsUnbounded) {
+  EmbeddingsReader reader;
+  const auto request =
+      reader.peek(R"({"model":"m","messages":[{"content":[{"type":"image_url"}]}]})");
+  ASSERT_TRUE(request);
+  EXPECT_EQ(request->unbounded, "messages");
+  EXPECT_EQ(reader.peek(R"({"model":"m","input":"x","messages":null})")->unbounded, "");
+}
+
 TEST(Embeddings, NoOutputIsPaidForAndNothingIsChanged) {
   EmbeddingsReader reader;
   const std::string body = R"( {"model":"m", "input":"x", "dimensions":3} )";
@@ -41,6 +50,8 @@ TEST(Embeddings, NoOutputIsPaidForAndNothingIsChanged) {
   EXPECT_TRUE(reader.edit(body, {.output_tokens = 5, .include_usage = true}, out));
   EXPECT_EQ(out, body);
   EXPECT_FALSE(reader.edit("{}", {}, out)) << "only what was accepted";
+  EXPECT_FALSE(reader.peek("{}"));
+  EXPECT_FALSE(reader.edit("{}", {}, out)) << "and last";
 }
 
 TEST(Embeddings, UsageIsOfTheInputAlone) {
