@@ -25,18 +25,28 @@ std::expected<std::optional<size_t>, BadRequest> find_member(
   return std::nullopt;
 }
 
-std::expected<bool, BadRequest> read_flag(simdjson::dom::element value, BadRequest bad) {
-  bool flag = false;
-  if (!value.is_null() && value.get_bool().get(flag)) return std::unexpected(bad);
-  return flag;
+std::expected<void, BadRequest> read_model(simdjson::dom::element value, LlmRequest& request) {
+  if (value.get_string().get(request.model)) return std::unexpected(kNoModel);
+  return {};
 }
 
-std::expected<std::optional<uint64_t>, BadRequest> read_bound(simdjson::dom::element value,
-                                                              BadRequest bad) {
-  if (value.is_null()) return std::nullopt;
+std::expected<void, BadRequest> read_flag(simdjson::dom::element value, BadRequest bad,
+                                          bool& flag) {
+  if (!value.is_null() && value.get_bool().get(flag)) return std::unexpected(bad);
+  return {};
+}
+
+std::expected<void, BadRequest> read_bound(simdjson::dom::element value, BadRequest bad,
+                                           std::optional<uint64_t>& bound) {
+  if (value.is_null()) return {};
   uint64_t number = 0;
   if (value.get_uint64().get(number) || number == 0) return std::unexpected(bad);
-  return number;
+  bound = number;
+  return {};
+}
+
+bool among(std::string_view name, std::span<const std::string_view> names) {
+  return std::ranges::find(names, name) != names.end();
 }
 
 bool find_value(JsonText& json, std::string_view name, std::string_view& token) {

@@ -50,10 +50,29 @@ std::expected<void, BadRequest> read_members(simdjson::dom::object members,
   return {};
 }
 
-// Null is what an absent member is. `bad` is the answer to anything else that does not fit.
-std::expected<bool, BadRequest> read_flag(simdjson::dom::element value, BadRequest bad);
-std::expected<std::optional<uint64_t>, BadRequest> read_bound(simdjson::dom::element value,
-                                                              BadRequest bad);
+// Each reads a value into its place. Null is what an absent member is; `bad` is the answer to
+// anything else that does not fit.
+std::expected<void, BadRequest> read_model(simdjson::dom::element value, LlmRequest& request);
+std::expected<void, BadRequest> read_flag(simdjson::dom::element value, BadRequest bad, bool& flag);
+std::expected<void, BadRequest> read_bound(simdjson::dom::element value, BadRequest bad,
+                                           std::optional<uint64_t>& bound);
+
+bool among(std::string_view name, std::span<const std::string_view> names);
+
+// What `read` makes of a top `usage`; of several the larger of each count. Nothing if one is bad.
+template <class Read>
+std::optional<Usage> read_usages(simdjson::dom::element answer, const Read& read) {
+  simdjson::dom::object members;
+  if (answer.get_object().get(members)) return std::nullopt;
+  std::optional<Usage> result;
+  for (const auto [key, value] : members) {
+    if (key != "usage") continue;
+    const std::optional<Usage> usage = read(value);
+    if (!usage) return std::nullopt;
+    result = result ? larger(*result, *usage) : usage;
+  }
+  return result;
+}
 
 // Where the raw value of a top member lies; empty if it is absent. False: the text cannot be
 // walked.

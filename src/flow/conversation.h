@@ -32,7 +32,7 @@ struct Passing {
   // LLM: what to write into the forwarded body; nothing: as the client wrote it.
   std::optional<uint64_t> output_tokens;  // of one choice
   bool clamped = false;                   // smaller than asked: say so
-  uint64_t input_tokens = 0;              // that were quoted, at most
+  std::optional<uint64_t> input_tokens;   // quoted, at most
   bool output_visible = false;            // LLM: every output token is in the answer's text
 };
 

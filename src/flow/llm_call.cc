@@ -200,8 +200,8 @@ Outcome LlmCall::stream_outcome(std::optional<Fault> fault) {
     // Cut, or silent about usage: bounded by what was asked, never zero.
     const uint64_t asked = call_.output_tokens_max.value_or(passing_.output_tokens.value_or(0));
     const uint64_t bound = passing_.output_tokens.value_or(asked) * std::max(1U, call_.choices);
-    outcome.usage =
-        stream_->conservative_usage(passing_.input_tokens, bound, passing_.output_visible);
+    outcome.usage = stream_->conservative_usage(passing_.input_tokens.value_or(call_.input_bytes),
+                                                bound, passing_.output_visible);
     outcome.usage_missing = true;
   }
   if (fault) {

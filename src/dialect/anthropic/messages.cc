@@ -67,10 +67,6 @@ constexpr auto kTextMembers = std::to_array<std::string_view>(
     {"text", "cache_control", "citations", "thinking", "signature", "data", "id", "name", "input",
      "caller", "tool_use_id", "is_error"});
 
-bool among(std::string_view name, Names names) {
-  return std::ranges::find(names, name) != names.end();
-}
-
 std::string_view unbounded_type(dom::element value, Names types) {
   std::string_view type;
   if (value.get_string().get(type)) return "content";
@@ -146,22 +142,25 @@ std::string_view unbounded_tool(dom::element tool) {
   return {};
 }
 
+bool mentions_cache(dom::element element, int depth);
+
 // Only what is marked with `cache_control` is written to the cache. Wherever that stands, it
 // counts.
+bool mentions_cache(dom::object members, int depth) {
+  for (const auto [key, value] : members) {
+    if (equals_ignore_case(key, "cache_control") || mentions_cache(value, depth)) return true;
+  }
+  return false;
+}
+
 bool mentions_cache(dom::element element, int depth) {
   dom::array items;
   dom::object members;
   if (depth == 0) return true;
-  if (!element.get_array().get(items)) {
-    for (const dom::element item : items) {
-      if (mentions_cache(item, depth - 1)) return true;
-    }
-  } else if (!element.get_object().get(members)) {
-    for (const auto [key, value] : members) {
-      if (equals_ignore_case(key, "cache_control") || mentions_cache(value, depth - 1)) return true;
-    }
-  }
-  return false;
+  if (!element.get_object().get(members)) return mentions_cache(members, depth - 1);
+  if (element.get_array().get(items)) return false;
+  return std::ranges::any_of(
+      items, [depth](dom::element item) { return mentions_cache(item, depth - 1); });
 }
 
 struct RequestReader {
@@ -207,22 +206,11 @@ struct RequestReader {
   std::expected<void, BadRequest> read(size_t member, dom::element value) {
     switch (member) {
       case kModel:
-        if (value.get_string().get(request.model) || request.model.empty()) {
-          return std::unexpected(kNoModel);
-        }
-        return {};
-      case kStream: {
-        const auto flag = read_flag(value, kBadStream);
-        if (!flag) return std::unexpected(flag.error());
-        request.stream = *flag;
-        return {};
-      }
-      case kMaxTokens: {
-        const auto bound = read_bound(value, kBadBound);
-        if (!bound) return std::unexpected(bound.error());
-        request.output_tokens_max = *bound;
-        return {};
-      }
+        return read_model(value, request);
+      case kStream:
+        return read_flag(value, kBadStream, request.stream);
+      case kMaxTokens:
+        return read_bound(value, kBadBound, request.output_tokens_max);
       case kMessages:
         note_unbounded(first_unbounded(value, "messages", unbounded_message));
         return {};
@@ -249,70 +237,37 @@ struct RequestReader {
 
 }  // namespace
 
-struct MessagesReader::State {
-  Messages endpoint = Messages::create;
-  JsonText json;
-  JsonText answer;  // apart, so that a request can still be edited after an answer was read
-  std::string model;
-  bool accepted = false;
-};
-
-MessagesReader::MessagesReader(Messages endpoint) : state_(std::make_unique<State>()) {
-  state_->endpoint = endpoint;
-}
-MessagesReader::~MessagesReader() = default;
-
-std::expected<LlmRequest, BadRequest> MessagesReader::peek(std::string_view body) {
-  state_->accepted = false;
-  const auto root = state_->json.parse(body);
-  if (!root) return std::unexpected(kNotJson);
-  dom::object members;
-  if (root->get_object().get(members)) return std::unexpected(kNotObject);
+std::expected<LlmRequest, BadRequest> MessagesReader::read(dom::object members) const {
   RequestReader reader;
   const auto read = read_members(members, kMembers, [&](size_t member, dom::element value) {
     return reader.read(member, value);
   });
   if (!read) return std::unexpected(read.error());
-  if (reader.request.model.empty()) return std::unexpected(kNoModel);
-  if (state_->endpoint == Messages::create && !reader.request.output_tokens_max) {
+  if (endpoint_ == Messages::create && !reader.request.output_tokens_max) {
     return std::unexpected(kBadBound);
   }
-  reader.request.may_write_cache = mentions_cache(*root, kDepthMax);
-  state_->model.assign(reader.request.model);
-  reader.request.model = state_->model;
-  state_->accepted = true;
+  reader.request.may_write_cache = mentions_cache(members, kDepthMax);
   return reader.request;
 }
 
-bool MessagesReader::edit(std::string_view body, const LlmEdit& edit, std::string& out) {
-  State& state = *state_;
+bool MessagesReader::change(JsonText& body, const LlmEdit& edit, std::string& out) const {
   std::string_view token;
-  if (!state.accepted || body != state.json.text() ||
-      !find_value(state.json, "max_tokens", token)) {
-    return false;
-  }
+  if (!find_value(body, "max_tokens", token)) return false;
   Patches patches;
   std::string bound;
   if (edit.output_tokens && !token.empty() && token != "null") {
     bound = lowered_bound(token, *edit.output_tokens);
-    patches.add(state.json.place(token), token.size(), bound);
+    patches.add(body.place(token), token.size(), bound);
   }
-  patches.apply(body, out);
+  patches.apply(body.text(), out);
   return true;
 }
 
-std::optional<Usage> MessagesReader::usage(std::string_view response_body) {
-  const auto root = state_->answer.parse(response_body);
-  dom::object members;
-  if (!root || root->get_object().get(members)) return std::nullopt;
-  std::optional<Usage> result;
-  for (const auto [key, value] : members) {
-    if (key != "usage") continue;
-    const auto counts = read_report(value);
-    if (!counts) return std::nullopt;
-    result = result ? dialect::larger(*result, counts->usage()) : counts->usage();
-  }
-  return result;
+std::optional<Usage> MessagesReader::read_answer(dom::element answer) const {
+  return read_usages(answer, [](dom::element usage) -> std::optional<Usage> {
+    const auto counts = read_report(usage);
+    return counts ? std::optional(counts->usage()) : std::nullopt;
+  });
 }
 
 std::unique_ptr<LlmStream> MessagesReader::follow(const LlmRequest& /*request*/) const {

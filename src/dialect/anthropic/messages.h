@@ -8,7 +8,7 @@
 #include <string>
 #include <string_view>
 
-#include "dialect/llm.h"
+#include "dialect/body_reader.h"
 
 namespace satgate::dialect::anthropic {
 
@@ -17,20 +17,18 @@ enum class Messages : uint8_t {
   count,  // nothing is generated: a bound may be absent
 };
 
-class MessagesReader final : public LlmReader {
+class MessagesReader final : public BodyReader {
  public:
-  explicit MessagesReader(Messages endpoint);
-  ~MessagesReader() override;
-
-  std::expected<LlmRequest, BadRequest> peek(std::string_view body) override;
-  // Lowers max_tokens if it is there; it never adds one.
-  [[nodiscard]] bool edit(std::string_view body, const LlmEdit& edit, std::string& out) override;
-  std::optional<Usage> usage(std::string_view answer) override;
+  explicit MessagesReader(Messages endpoint) : endpoint_(endpoint) {}
   std::unique_ptr<LlmStream> follow(const LlmRequest& request) const override;
 
  private:
-  struct State;
-  std::unique_ptr<State> state_;
+  std::expected<LlmRequest, BadRequest> read(simdjson::dom::object members) const override;
+  // Lowers max_tokens if it is there; it never adds one.
+  bool change(JsonText& body, const LlmEdit& edit, std::string& out) const override;
+  std::optional<Usage> read_answer(simdjson::dom::element answer) const override;
+
+  const Messages endpoint_;
 };
 
 }  // namespace satgate::dialect::anthropic

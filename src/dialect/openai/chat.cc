@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "dialect/body.h"
 #include "dialect/json_text.h"
+#include "dialect/openai/options.h"
 #include "dialect/openai/stream_filter.h"
 #include "dialect/openai/usage.h"
 
@@ -59,7 +60,6 @@ constexpr BadRequest kBadBound{
 constexpr BadRequest kBadChoices{"n must be a whole number from 1 to 128"};
 constexpr BadRequest kBadPrompt{"prompt must be text, tokens, or an array of either"};
 constexpr BadRequest kTooMany{"n times the number of prompts must be at most 128"};
-constexpr BadRequest kBadTier{"service_tier must be a string"};
 
 // Part members that are text or say nothing about size. The rest, whatever its case, is unbounded.
 bool is_text_member(std::string_view key) {
@@ -109,12 +109,6 @@ std::string_view unbounded_tool(dom::element tool) {
   return type == "function" || type == "custom" ? std::string_view() : "tools";
 }
 
-std::string_view unbounded_modality(dom::element modality) {
-  std::string_view text;
-  if (modality.get_string().get(text) || text != "text") return "modalities";
-  return {};
-}
-
 // Answers to a legacy request: one for each prompt. Text, or tokens by number, is one prompt.
 std::optional<uint64_t> count_prompts(dom::element value) {
   dom::array items;
@@ -149,19 +143,9 @@ struct RequestReader {
       if (!equals_ignore_case(key, "include_usage")) continue;
       if (key != "include_usage") return std::unexpected(kSpelling);
       if (std::exchange(found, true)) return std::unexpected(kDuplicate);
-      const auto flag = read_flag(option, kBadStream);
-      if (!flag) return std::unexpected(flag.error());
-      request.include_usage = *flag;
+      const auto read = read_flag(option, kBadStream, request.include_usage);
+      if (!read) return read;
     }
-    return {};
-  }
-
-  // Tiers that never cost more than the default are priced at the default.
-  std::expected<void, BadRequest> read_tier(dom::element value) {
-    if (value.is_null()) return {};
-    std::string_view tier;
-    if (value.get_string().get(tier)) return std::unexpected(kBadTier);
-    if (tier != "auto" && tier != "default" && tier != "flex") note_unbounded("service_tier");
     return {};
   }
 
@@ -177,25 +161,18 @@ struct RequestReader {
 
   // Of two bounds the larger: upstreams differ in which one they obey.
   std::expected<void, BadRequest> read_output(dom::element value) {
-    const auto read = read_bound(value, kBadBound);
-    if (!read) return std::unexpected(read.error());
-    request.output_tokens_max = std::max(request.output_tokens_max, *read);
-    return {};
+    std::optional<uint64_t> bound;
+    const auto read = read_bound(value, kBadBound, bound);
+    request.output_tokens_max = std::max(request.output_tokens_max, bound);
+    return read;
   }
 
   std::expected<void, BadRequest> read(size_t member, dom::element value) {
     switch (member) {
       case kModel:
-        if (value.get_string().get(request.model) || request.model.empty()) {
-          return std::unexpected(kNoModel);
-        }
-        return {};
-      case kStream: {
-        const auto flag = read_flag(value, kBadStream);
-        if (!flag) return std::unexpected(flag.error());
-        request.stream = *flag;
-        return {};
-      }
+        return read_model(value, request);
+      case kStream:
+        return read_flag(value, kBadStream, request.stream);
       case kStreamOptions:
         return read_options(value);
       case kMaxTokens:
@@ -204,7 +181,7 @@ struct RequestReader {
       case kChoices:
         return read_choices(value);
       case kServiceTier:
-        return read_tier(value);
+        return read_tier(value, request);
       case kMessages:
         note_unbounded(first_unbounded(value, "messages", unbounded_message));
         return {};
@@ -219,7 +196,7 @@ struct RequestReader {
         note_unbounded(first_unbounded(value, "tools", unbounded_tool));
         return {};
       case kModalities:
-        note_unbounded(first_unbounded(value, "modalities", unbounded_modality));
+        note_unbounded(unbounded_modalities(value));
         return {};
       default:
         if (!value.is_null()) note_unbounded(kMembers[member]);
@@ -264,14 +241,10 @@ bool find_places(JsonText& json, Places& places) {
   return true;
 }
 
-}  // namespace
-
-struct ChatReader::State {
-  JsonText json;
-  JsonText answer;  // apart, so that a request can still be edited after an answer was read
-  std::string model;
-  bool accepted = false;
-  std::string insertion, legacy_bound, bound;  // what the patches of one edit point at
+// One edit of a body.
+struct Editor {
+  const JsonText& json;
+  std::string insertion = {}, legacy_bound = {}, bound = {};  // what the patches point at
 
   // A bound that is there becomes at most `most`; it never grows.
   bool lower(const std::optional<std::string_view>& token, uint64_t most, std::string& text,
@@ -320,65 +293,41 @@ struct ChatReader::State {
   }
 };
 
-ChatReader::ChatReader(Completions kind) : kind_(kind), state_(std::make_unique<State>()) {}
-ChatReader::~ChatReader() = default;
+}  // namespace
 
-std::expected<LlmRequest, BadRequest> ChatReader::peek(std::string_view body) {
-  state_->accepted = false;
-  const auto root = state_->json.parse(body);
-  if (!root) return std::unexpected(kNotJson);
-  dom::object members;
-  if (root->get_object().get(members)) return std::unexpected(kNotObject);
+std::expected<LlmRequest, BadRequest> ChatReader::read(dom::object members) const {
   RequestReader reader{.kind = kind_, .request = {}};
   const auto read = read_members(members, kMembers, [&](size_t member, dom::element value) {
     return reader.read(member, value);
   });
   if (!read) return std::unexpected(read.error());
-  if (reader.request.model.empty()) return std::unexpected(kNoModel);
-  if (kind_ == Completions::legacy) {
-    const uint64_t answers = reader.request.choices * reader.prompts;
-    if (answers > kChoicesMax) return std::unexpected(kTooMany);
-    reader.request.choices = static_cast<uint32_t>(answers);
-    if (!reader.request.output_tokens_max) reader.request.output_tokens_max = kLegacyOutput;
-  }
-  state_->model.assign(reader.request.model);
-  reader.request.model = state_->model;
-  state_->accepted = true;
+  if (kind_ == Completions::chat) return reader.request;
+  const uint64_t answers = reader.request.choices * reader.prompts;
+  if (answers > kChoicesMax) return std::unexpected(kTooMany);
+  reader.request.choices = static_cast<uint32_t>(answers);
+  if (!reader.request.output_tokens_max) reader.request.output_tokens_max = kLegacyOutput;
   return reader.request;
 }
 
-bool ChatReader::edit(std::string_view body, const LlmEdit& edit, std::string& out) {
-  State& state = *state_;
+bool ChatReader::change(JsonText& body, const LlmEdit& edit, std::string& out) const {
   Places places;
-  if (!state.accepted || body != state.json.text() || !find_places(state.json, places)) {
-    return false;
-  }
+  if (!find_places(body, places)) return false;
   Patches patches;
-  state.insertion.clear();
+  Editor editor{.json = body};
   if (kind_ == Completions::legacy) {
-    state.set_legacy_bound(places, edit, patches);
+    editor.set_legacy_bound(places, edit, patches);
   } else if (edit.output_tokens) {
-    state.set_bound(places, edit, patches);
+    editor.set_bound(places, edit, patches);
   }
-  if (edit.include_usage) state.ask_usage(places, patches);
+  if (edit.include_usage) editor.ask_usage(places, patches);
   // A body that was accepted is an object with at least `model`: a comma may follow.
-  if (!state.insertion.empty()) patches.add(body.find('{') + 1, 0, state.insertion);
-  patches.apply(body, out);
+  if (!editor.insertion.empty()) patches.add(body.text().find('{') + 1, 0, editor.insertion);
+  patches.apply(body.text(), out);
   return true;
 }
 
-std::optional<Usage> ChatReader::usage(std::string_view response_body) {
-  const auto root = state_->answer.parse(response_body);
-  dom::object members;
-  if (!root || root->get_object().get(members)) return std::nullopt;
-  std::optional<Usage> result;
-  for (const auto [key, value] : members) {
-    if (key != "usage") continue;
-    const auto usage = read_usage(value);
-    if (!usage) return std::nullopt;
-    result = result ? larger(*result, *usage) : *usage;
-  }
-  return result;
+std::optional<Usage> ChatReader::read_answer(dom::element answer) const {
+  return read_usages(answer, read_usage);
 }
 
 std::unique_ptr<LlmStream> ChatReader::follow(const LlmRequest& request) const {

@@ -9,26 +9,23 @@
 #include <string>
 #include <string_view>
 
-#include "dialect/llm.h"
+#include "dialect/body_reader.h"
 
 namespace satgate::dialect::openai {
 
 enum class Completions : uint8_t { chat, legacy };
 
-class ChatReader final : public LlmReader {
+class ChatReader final : public BodyReader {
  public:
-  explicit ChatReader(Completions kind = Completions::chat);
-  ~ChatReader() override;
-
-  std::expected<LlmRequest, BadRequest> peek(std::string_view body) override;
-  [[nodiscard]] bool edit(std::string_view body, const LlmEdit& edit, std::string& out) override;
-  std::optional<Usage> usage(std::string_view answer) override;
+  explicit ChatReader(Completions kind = Completions::chat) : kind_(kind) {}
   std::unique_ptr<LlmStream> follow(const LlmRequest& request) const override;
 
  private:
+  std::expected<LlmRequest, BadRequest> read(simdjson::dom::object members) const override;
+  bool change(JsonText& body, const LlmEdit& edit, std::string& out) const override;
+  std::optional<Usage> read_answer(simdjson::dom::element answer) const override;
+
   const Completions kind_;
-  struct State;
-  std::unique_ptr<State> state_;
 };
 
 }  // namespace satgate::dialect::openai

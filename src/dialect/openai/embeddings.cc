@@ -29,48 +29,34 @@ bool is_bounded(dom::element input, int depth) {
 
 }  // namespace
 
-std::expected<LlmRequest, BadRequest> EmbeddingsReader::peek(std::string_view body) {
-  model_.clear();
-  const auto root = json_.parse(body);
-  if (!root) return std::unexpected(kNotJson);
-  dom::object members;
-  if (root->get_object().get(members)) return std::unexpected(kNotObject);
+std::expected<LlmRequest, BadRequest> EmbeddingsReader::read(dom::object members) const {
   LlmRequest request;
   request.output_tokens_max = 0;
   const auto read = read_members(
       members, kMembers, [&](size_t member, dom::element value) -> std::expected<void, BadRequest> {
-        if (member == kModel && value.get_string().get(request.model)) {
-          return std::unexpected(kNoModel);
-        }
+        if (member == kModel) return read_model(value, request);
         if (member == kInput && !is_bounded(value, 2)) return std::unexpected(kBadInput);
         // Some servers embed a conversation, with its pictures.
         if (member == kMessages && !value.is_null()) request.unbounded = kMembers[kMessages];
         return {};
       });
   if (!read) return std::unexpected(read.error());
-  if (request.model.empty()) return std::unexpected(kNoModel);
-  model_.assign(request.model);
-  request.model = model_;
   return request;
 }
 
-bool EmbeddingsReader::edit(std::string_view body, const LlmEdit&, std::string& out) {
-  if (model_.empty() || body != json_.text()) return false;
-  out.assign(body);
+bool EmbeddingsReader::change(JsonText& body, const LlmEdit& /*edit*/, std::string& out) const {
+  out.assign(body.text());
   return true;
 }
 
-std::optional<Usage> EmbeddingsReader::usage(std::string_view answer) {
-  const auto root = answer_.parse(answer);
-  dom::element usage;
-  if (!root || root->at_key("usage").get(usage)) return std::nullopt;
-  auto read = read_usage(usage);
-  if (read) read->output = 0;  // some count the numbers as such, in total_tokens
-  return read;
+std::optional<Usage> EmbeddingsReader::read_answer(dom::element answer) const {
+  auto usage = read_usages(answer, read_usage);
+  if (usage) usage->output = 0;  // some count the numbers as such, in total_tokens
+  return usage;
 }
 
 // No embedding is streamed; should an upstream do so, what it says is followed like a chat.
-std::unique_ptr<LlmStream> EmbeddingsReader::follow(const LlmRequest&) const {
+std::unique_ptr<LlmStream> EmbeddingsReader::follow(const LlmRequest& /*request*/) const {
   return std::make_unique<StreamFilter>(true, 1);
 }
 

@@ -6,22 +6,18 @@
 #include <string>
 #include <string_view>
 
-#include "dialect/json_text.h"
-#include "dialect/llm.h"
+#include "dialect/body_reader.h"
 
 namespace satgate::dialect::openai {
 
-class EmbeddingsReader final : public LlmReader {
+class EmbeddingsReader final : public BodyReader {
  public:
-  std::expected<LlmRequest, BadRequest> peek(std::string_view body) override;
-  [[nodiscard]] bool edit(std::string_view body, const LlmEdit& edit, std::string& out) override;
-  std::optional<Usage> usage(std::string_view answer) override;
   std::unique_ptr<LlmStream> follow(const LlmRequest& request) const override;
 
  private:
-  JsonText json_;
-  JsonText answer_;
-  std::string model_;
+  std::expected<LlmRequest, BadRequest> read(simdjson::dom::object members) const override;
+  bool change(JsonText& body, const LlmEdit& edit, std::string& out) const override;
+  std::optional<Usage> read_answer(simdjson::dom::element answer) const override;
 };
 
 }  // namespace satgate::dialect::openai

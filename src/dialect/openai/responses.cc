@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "dialect/body.h"
 #include "dialect/json_text.h"
+#include "dialect/openai/options.h"
 #include "dialect/openai/responses_stream.h"
 #include "dialect/openai/usage.h"
 
@@ -73,7 +74,6 @@ constexpr std::array<std::string_view, kMemberCount> kMembers = {
 
 constexpr BadRequest kBadFlag{"stream and background must be true or false"};
 constexpr BadRequest kBadBound{"max_output_tokens must be a whole number above zero"};
-constexpr BadRequest kBadTier{"service_tier must be a string"};
 
 using Names = std::span<const std::string_view>;
 
@@ -109,10 +109,6 @@ constexpr auto kSourceTypes =
 constexpr auto kPartMembers =
     std::to_array<std::string_view>({"text", "refusal", "annotations", "logprobs"});
 constexpr std::string_view kBreakpoint = "prompt_cache_breakpoint";
-
-bool among(std::string_view name, Names names) {
-  return std::ranges::find(names, name) != names.end();
-}
 
 std::string_view unbounded_type(dom::element value, Names types) {
   std::string_view type;
@@ -256,33 +252,11 @@ std::string_view unbounded_tool(dom::element tool) {
   return typed ? std::string_view() : "tools";
 }
 
-std::string_view unbounded_modality(dom::element modality) {
-  std::string_view text;
-  if (modality.get_string().get(text) || text != "text") return "modalities";
-  return {};
-}
-
 struct RequestReader {
   LlmRequest request;
 
   void note_unbounded(std::string_view what) {
     if (request.unbounded.empty()) request.unbounded = what;
-  }
-
-  std::expected<void, BadRequest> read_flag_into(bool& flag, dom::element value) {
-    const auto read = read_flag(value, kBadFlag);
-    if (!read) return std::unexpected(read.error());
-    flag = *read;
-    return {};
-  }
-
-  // Tiers that never cost more than the default are priced at the default.
-  std::expected<void, BadRequest> read_tier(dom::element value) {
-    if (value.is_null()) return {};
-    std::string_view tier;
-    if (value.get_string().get(tier)) return std::unexpected(kBadTier);
-    if (tier != "auto" && tier != "default" && tier != "flex") note_unbounded("service_tier");
-    return {};
   }
 
   void read_items(dom::element value, std::string_view name) {
@@ -307,22 +281,15 @@ struct RequestReader {
     bool background = false;  // changes when the answer comes, not what it may cost
     switch (member) {
       case kModel:
-        if (value.get_string().get(request.model) || request.model.empty()) {
-          return std::unexpected(kNoModel);
-        }
-        return {};
+        return read_model(value, request);
       case kStream:
-        return read_flag_into(request.stream, value);
+        return read_flag(value, kBadFlag, request.stream);
       case kBackground:
-        return read_flag_into(background, value);
-      case kMaxOutputTokens: {
-        const auto bound = read_bound(value, kBadBound);
-        if (!bound) return std::unexpected(bound.error());
-        request.output_tokens_max = *bound;
-        return {};
-      }
+        return read_flag(value, kBadFlag, background);
+      case kMaxOutputTokens:
+        return read_bound(value, kBadBound, request.output_tokens_max);
       case kServiceTier:
-        return read_tier(value);
+        return read_tier(value, request);
       default:
         read_content(member, value);
         return {};
@@ -342,7 +309,7 @@ struct RequestReader {
       case kPromptCacheOptions:
         return note_unbounded(unbounded_lifetime("prompt_cache_options", value));
       case kModalities:
-        return note_unbounded(first_unbounded(value, "modalities", unbounded_modality));
+        return note_unbounded(unbounded_modalities(value));
       case kPreviousResponse:
       case kConversation:
         return read_stored(value);
@@ -357,58 +324,35 @@ struct RequestReader {
 
 }  // namespace
 
-struct ResponsesReader::State {
-  JsonText json;
-  JsonText answer;  // apart, so that a request can still be edited after an answer was read
-  std::string model;
-  bool accepted = false;
-};
-
-ResponsesReader::ResponsesReader() : state_(std::make_unique<State>()) {}
-ResponsesReader::~ResponsesReader() = default;
-
-std::expected<LlmRequest, BadRequest> ResponsesReader::peek(std::string_view body) {
-  state_->accepted = false;
-  const auto root = state_->json.parse(body);
-  if (!root) return std::unexpected(kNotJson);
-  dom::object members;
-  if (root->get_object().get(members)) return std::unexpected(kNotObject);
+std::expected<LlmRequest, BadRequest> ResponsesReader::read(dom::object members) const {
   RequestReader reader;
   const auto read = read_members(members, kMembers, [&](size_t member, dom::element value) {
     return reader.read(member, value);
   });
   if (!read) return std::unexpected(read.error());
-  if (reader.request.model.empty()) return std::unexpected(kNoModel);
-  state_->model.assign(reader.request.model);
-  reader.request.model = state_->model;
-  state_->accepted = true;
   return reader.request;
 }
 
-bool ResponsesReader::edit(std::string_view body, const LlmEdit& edit, std::string& out) {
-  State& state = *state_;
+bool ResponsesReader::change(JsonText& body, const LlmEdit& edit, std::string& out) const {
   std::string_view token;
-  if (!state.accepted || body != state.json.text() || !find_value(state.json, kBoundName, token)) {
-    return false;
-  }
+  if (!find_value(body, kBoundName, token)) return false;
   Patches patches;
   std::string bound;
   if (edit.output_tokens && token.empty()) {
     append_json_string(bound, kBoundName);
     bound.append(":").append(std::to_string(*edit.output_tokens)).append(",");
     // A body that was accepted is an object with at least `model`: a comma may follow.
-    patches.add(body.find('{') + 1, 0, bound);
+    patches.add(body.text().find('{') + 1, 0, bound);
   } else if (edit.output_tokens) {
     bound = lowered_bound(token, *edit.output_tokens);  // null is no number: it becomes the bound
-    patches.add(state.json.place(token), token.size(), bound);
+    patches.add(body.place(token), token.size(), bound);
   }
-  patches.apply(body, out);
+  patches.apply(body.text(), out);
   return true;
 }
 
-std::optional<Usage> ResponsesReader::usage(std::string_view response_body) {
-  const auto root = state_->answer.parse(response_body);
-  return root ? read_response(*root) : std::nullopt;
+std::optional<Usage> ResponsesReader::read_answer(dom::element answer) const {
+  return read_response(answer);
 }
 
 std::unique_ptr<LlmStream> ResponsesReader::follow(const LlmRequest& /*request*/) const {

@@ -7,24 +7,18 @@
 #include <string>
 #include <string_view>
 
-#include "dialect/llm.h"
+#include "dialect/body_reader.h"
 
 namespace satgate::dialect::openai {
 
-class ResponsesReader final : public LlmReader {
+class ResponsesReader final : public BodyReader {
  public:
-  ResponsesReader();
-  ~ResponsesReader() override;
-
-  std::expected<LlmRequest, BadRequest> peek(std::string_view body) override;
-  [[nodiscard]] bool edit(std::string_view body, const LlmEdit& edit, std::string& out) override;
-  // Nothing while the answer is still being made in the background, too.
-  std::optional<Usage> usage(std::string_view answer) override;
   std::unique_ptr<LlmStream> follow(const LlmRequest& request) const override;
 
  private:
-  struct State;
-  std::unique_ptr<State> state_;
+  std::expected<LlmRequest, BadRequest> read(simdjson::dom::object members) const override;
+  bool change(JsonText& body, const LlmEdit& edit, std::string& out) const override;
+  std::optional<Usage> read_answer(simdjson::dom::element answer) const override;
 };
 
 }  // namespace satgate::dialect::openai

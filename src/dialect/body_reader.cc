@@ -1,0 +1,29 @@
+#include "dialect/body_reader.h"
+
+namespace satgate::dialect {
+
+std::expected<LlmRequest, BadRequest> BodyReader::peek(std::string_view body) {
+  accepted_ = false;
+  const auto root = body_.parse(body);
+  if (!root) return std::unexpected(kNotJson);
+  simdjson::dom::object members;
+  if (root->get_object().get(members)) return std::unexpected(kNotObject);
+  auto request = read(members);
+  if (!request) return request;
+  if (request->model.empty()) return std::unexpected(kNoModel);
+  model_.assign(request->model);
+  request->model = model_;
+  accepted_ = true;
+  return request;
+}
+
+bool BodyReader::edit(std::string_view body, const LlmEdit& edit, std::string& out) {
+  return accepted_ && body == body_.text() && change(body_, edit, out);
+}
+
+std::optional<Usage> BodyReader::usage(std::string_view answer) {
+  const auto root = answer_.parse(answer);
+  return root ? read_answer(*root) : std::nullopt;
+}
+
+}  // namespace satgate::dialect
