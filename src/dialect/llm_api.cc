@@ -49,7 +49,7 @@ std::unique_ptr<LlmReader> make_reader(LlmApi api) {
 std::string stream_error(LlmApi api, std::string_view code, std::string_view message,
                          const RequestId& request) {
   if (api == LlmApi::responses) return openai::responses_stream_error(code, message);
-  return protocol_of(api) == Protocol::anthropic ? anthropic::stream_error(code, message, request)
+  return protocol_of(api) == Protocol::anthropic ? anthropic::stream_error(message, request)
                                                  : openai::stream_error(code, message, request);
 }
 

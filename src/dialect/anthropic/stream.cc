@@ -82,21 +82,8 @@ Usage MessageStream::conservative_usage(uint64_t input_bound, uint64_t output_bo
   return usage;
 }
 
-namespace {
-
-std::string event(const std::string& body) {
-  return "event: error\ndata: " + body + "\n\n";
-}
-
-}  // namespace
-
-std::string stream_denial(const Denial& denial, const RequestId& request) {
-  return event(anthropic_denial(http_status(denial.refusal), denial, request));
-}
-
-std::string stream_error(std::string_view /*code*/, std::string_view message,
-                         const RequestId& request) {
-  return event(anthropic_error(502, message, request));
+std::string stream_error(std::string_view message, const RequestId& request) {
+  return "event: error\ndata: " + anthropic_error(502, message, request) + "\n\n";
 }
 
 }  // namespace satgate::dialect::anthropic

@@ -9,7 +9,6 @@
 #include <string_view>
 
 #include "base/ids.h"
-#include "contract/refusal.h"
 #include "dialect/llm.h"
 
 namespace satgate::dialect::anthropic {
@@ -34,9 +33,7 @@ class MessageStream final : public LlmStream {
 };
 
 // A whole event ("event: error\ndata: {...}\n\n") that makes the official SDKs throw, for a stream
-// that must end early. Closing without it would look like a cut. The envelope of errors has no
-// place for a code of ours; that of denials has.
-std::string stream_denial(const Denial& denial, const RequestId& request);
-std::string stream_error(std::string_view code, std::string_view message, const RequestId& request);
+// that must end early. Closing without it would look like a cut.
+std::string stream_error(std::string_view message, const RequestId& request);
 
 }  // namespace satgate::dialect::anthropic

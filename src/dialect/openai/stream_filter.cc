@@ -194,21 +194,9 @@ Usage StreamFilter::conservative_usage(uint64_t input_bound, uint64_t output_bou
   return state_->usage ? larger(usage, *state_->usage) : usage;
 }
 
-namespace {
-
-std::string event(const std::string& body) {
-  return "data: " + body + "\n\n";
-}
-
-}  // namespace
-
-std::string stream_denial(const Denial& denial, const RequestId& request) {
-  return event(openai_denial(denial, request));
-}
-
 std::string stream_error(std::string_view code, std::string_view message,
                          const RequestId& request) {
-  return event(openai_error(502, code, message, request));
+  return "data: " + openai_error(502, code, message, request) + "\n\n";
 }
 
 }  // namespace satgate::dialect::openai

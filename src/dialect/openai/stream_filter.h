@@ -13,7 +13,6 @@
 #include <string_view>
 
 #include "base/ids.h"
-#include "contract/refusal.h"
 #include "dialect/llm.h"
 
 namespace satgate::dialect::openai {
@@ -43,9 +42,8 @@ class StreamFilter final : public LlmStream {
   std::unique_ptr<State> state_;
 };
 
-// A whole event ("data: {...}\n\n") that makes the official SDKs throw with the refusal's code,
-// for a stream that must end early. Closing without it would look like success.
-std::string stream_denial(const Denial& denial, const RequestId& request);
+// A whole event ("data: {...}\n\n") that makes the official SDKs throw with the code, for a stream
+// that must end early. Closing without it would look like success.
 std::string stream_error(std::string_view code, std::string_view message, const RequestId& request);
 
 }  // namespace satgate::dialect::openai
