@@ -205,11 +205,6 @@ Balance Ledger::balance(const AccountId& id, Time now) const {
   return balance;
 }
 
-WindowEnds Ledger::windows_at(Time now) const {
-  const std::lock_guard lock(impl_->mutex);
-  return impl_->calendar.at(now);
-}
-
 size_t Ledger::held_count() const {
   const std::lock_guard lock(impl_->mutex);
   return impl_->holds.live();

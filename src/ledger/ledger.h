@@ -126,6 +126,18 @@ struct Balance {
   bool blocked = false;
 };
 
+// What an account may have spent that the journal does not know any more: all that its lease
+// allowed beyond what is known. Over its lifetime the open holds, which are charged in full, are a
+// part of it. In a window only those made in that window are: what an older one left free may have
+// been spent again in this one.
+struct Loss {
+  Money amount;
+  WindowEnds windows{};  // it counts in
+  std::array<Money, kCalendarWindows> in_window{};
+
+  bool any() const;
+};
+
 class Ledger {
  public:
   explicit Ledger(TimeZone zone = {});
@@ -200,11 +212,11 @@ class Ledger {
   // used in a window that still runs is not forgotten, and none of this zone overlaps it. What was
   // moved is to be journaled.
   std::vector<MovedWindows> move_windows();
-  // Charges `amount` more to an account, in every window: what a journal lost by a power failure
-  // can not account for.
-  void write_off(const AccountId& account, Money amount, const WindowEnds& windows);
-  // The windows of an instant.
-  WindowEnds windows_at(Time now) const;
+  // What a power failure may have taken. REQUIRES: the journal is replayed, and finish_recovery()
+  // has not been called yet.
+  Loss loss_of(const AccountId& account, Money ceiling, Time now) const;
+  // Charges it.
+  void write_off(const AccountId& account, const Loss& loss);
 
   // What changed since the last call, or since what was loaded. Cheap where little changed.
   void take_changes(Changes& into);

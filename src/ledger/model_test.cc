@@ -371,7 +371,8 @@ class History {
   void write_off() {
     const Number a = below(kAccounts);
     const int64_t amount = amount_up_to(5);
-    ledger_->write_off(ids_[a], Money::nano(amount), ledger_->windows_at(now_));
+    const Money ceiling = ledger_->balance(ids_[a], now_).spent + Money::nano(amount);
+    ledger_->write_off(ids_[a], ledger_->loss_of(ids_[a], ceiling, now_));
     model_.write_off(a, amount, now_);
     take_snapshot();
   }

@@ -282,10 +282,28 @@ TEST_F(Peers, RefusedCallsLeaveNoTrace) {
 
 TEST_F(Peers, PowerFailureWriteOffCountsInEveryWindow) {
   const Path shared = path("A", limit(Window::hour, 10));
-  ledger_.write_off(id("A"), Money::credits(8), ledger_.windows_at(Time::seconds(10)));
+  ledger_.write_off(id("A"), ledger_.loss_of(id("A"), Money::credits(8), Time::seconds(10)));
   EXPECT_EQ(balance("A").spent, Money::credits(8));
   EXPECT_FALSE(reserve(shared, 3, Time::seconds(20)));
   EXPECT_TRUE(reserve(shared, 3, Time::seconds(3600)));
+}
+
+// A hold that is still open is charged where it was made; a later window knows nothing of it.
+TEST_F(Peers, PowerFailureWriteOffDoesNotCountAnOlderHoldAsKnownInThisWindow) {
+  const Path shared = path("A", limit(Window::hour, 10));
+  auto open = reserve(shared, 6, Time::seconds(10));
+  ASSERT_TRUE(open);
+  const Loss same_hour = ledger_.loss_of(id("A"), Money::credits(9), Time::seconds(20));
+  const Loss next_hour = ledger_.loss_of(id("A"), Money::credits(9), Time::seconds(3600));
+  constexpr auto hour = static_cast<size_t>(Window::hour);
+  constexpr auto day = static_cast<size_t>(Window::day);
+  EXPECT_EQ(same_hour.amount, Money::credits(3));
+  EXPECT_EQ(next_hour.amount, Money::credits(3));
+  EXPECT_EQ(same_hour.in_window[hour], Money::credits(3));
+  EXPECT_EQ(next_hour.in_window[hour], Money::credits(9));
+  EXPECT_EQ(next_hour.in_window[day], Money::credits(3));
+  EXPECT_FALSE(ledger_.loss_of(id("A"), Money::credits(6), Time::seconds(10)).any());
+  EXPECT_TRUE(ledger_.loss_of(id("A"), Money::credits(6), Time::seconds(3600)).any());
 }
 
 }  // namespace

@@ -150,14 +150,36 @@ std::vector<MovedWindows> Ledger::move_windows() {
   return moved;
 }
 
-void Ledger::write_off(const AccountId& id, Money amount, const WindowEnds& windows) {
+bool Loss::any() const {
+  return amount > Money() || std::ranges::any_of(in_window, [](Money m) { return m > Money(); });
+}
+
+Loss Ledger::loss_of(const AccountId& id, Money ceiling, Time now) const {
+  const std::lock_guard lock(impl_->mutex);
+  const Account* account = impl_->accounts.find(id);
+  Loss loss{ceiling, impl_->calendar.at(now), {}};
+  loss.in_window.fill(ceiling);
+  if (account == nullptr) return loss;
+  const Money unknown = max(Money(), ceiling - account->spent);
+  loss.amount = max(Money(), unknown - account->held);
+  for (size_t w = 0; w < kCalendarWindows; ++w) {
+    const WindowUse& use = account->windows[w];
+    // One that still runs, be it one of another time zone, goes on.
+    if (use.end > now.unix_seconds()) loss.windows[w] = use.end;
+    const Money held = use.end == loss.windows[w] ? use.held : Money();
+    loss.in_window[w] = max(Money(), unknown - held);
+  }
+  return loss;
+}
+
+void Ledger::write_off(const AccountId& id, const Loss& loss) {
   const std::lock_guard lock(impl_->mutex);
   Account& account = impl_->accounts.open(id, AccountKind::token);
-  change_use(account, amount, Money());
+  change_use(account, loss.amount, Money());
   impl_->touch(id, account);
   for (size_t w = 0; w < kCalendarWindows; ++w) {
-    roll(account.windows[w], windows[w]);
-    account.windows[w].spent += amount;
+    roll(account.windows[w], loss.windows[w]);
+    account.windows[w].spent += loss.in_window[w];
   }
 }
 

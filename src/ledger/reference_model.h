@@ -201,11 +201,13 @@ class Model {
     if (overrun && !hold.items.empty()) accounts_[hold.items[0].account].blocked = true;
   }
 
-  void write_off(Number a, int64_t amount, Time now) {
-    accounts_[a].spent += amount;
+  // So much more than is known may have been spent, be it under the holds that are open or not.
+  void write_off(Number a, int64_t unknown, Time now) {
+    accounts_[a].spent += std::max<int64_t>(0, unknown - held(a));
     for (size_t w = 0; w < kCalendar; ++w) {
       accounts_[a].index[w] = index(a, w, now);
-      accounts_[a].in_window[{w, accounts_[a].index[w]}] += amount;
+      accounts_[a].in_window[{w, accounts_[a].index[w]}] +=
+          std::max<int64_t>(0, unknown - held_in(a, w, accounts_[a].index[w]));
     }
   }
 

@@ -61,13 +61,14 @@ Result<void> Bank::Impl::recover(const BankHooks& hooks) {
   journal_options.files = hooks.files;
   TRY_ASSIGN(journal, Journal::open(journal_options, end));
 
+  // Before what is open is charged: what that left free may have been spent again.
+  if (run.power_failed) TRY(write_off_leases(now));
   const auto ends = ledger.finish_recovery(static_cast<uint64_t>(next_reservation));
   report.holds_charged = ends.size();
   if (!charge(ends, EventKind::recovery, "the gateway stopped while the call was under way", now)) {
     return fail(journal->failure());
   }
   TRY(move_windows());
-  if (run.power_failed) TRY(write_off_leases(now));
   // What the leases covered is charged now, or known not to be spent: they start anew. Only after
   // the journal is on disk, because it alone says what was spent.
   if (!journal->sync_now()) return fail(journal->failure());
@@ -134,26 +135,25 @@ Result<void> Bank::Impl::move_windows() {
 // It is charged: the cap holds at the spender's expense.
 Result<void> Bank::Impl::write_off_leases(Time now) {
   TRY_ASSIGN(const std::vector<Lease> leases, LeaseBook::read(shared.database));
-  const ledger::WindowEnds windows = ledger.windows_at(now);
   std::string head;
   for (const Lease& lease : leases) {
-    const Money rest = lease.ceiling - ledger.balance(lease.account, now).spent;
-    if (rest <= Money()) continue;
+    const ledger::Loss loss = ledger.loss_of(lease.account, lease.ceiling, now);
+    if (!loss.any()) continue;
     AuditEvent event;
     event.time = now;
     event.kind = EventKind::recovery;
     event.subject = "gateway";
-    event.cost = rest;
+    event.cost = loss.amount;
     const std::string detail =
         fmt::format("power failed: the rest of the lease of {} account {} is charged",
                     to_string(lease.kind), to_string(lease.account));
     event.detail = detail;
     head.clear();
-    encode_write_off(head, {lease.account, lease.kind, rest, now, windows});
-    const Line line{RecordType::write_off, head, &event, rest};
+    encode_write_off(head, {lease.account, lease.kind, now, loss});
+    const Line line{RecordType::write_off, head, &event, loss.amount};
     if (!queue(std::span(&line, 1))) return fail(journal->failure());
     ledger.raise_ceiling(lease.account, lease.kind, Money());
-    ledger.write_off(lease.account, rest, windows);
+    ledger.write_off(lease.account, loss);
     ++report.leases_written_off;
   }
   return {};

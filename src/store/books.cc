@@ -122,7 +122,7 @@ Result<void> replay(ledger::Ledger& ledger, const RecordView& record) {
       if (!write_off) return fail("a write-off can not be read");
       // Makes the account with its kind, should the journal know it from nowhere else.
       ledger.raise_ceiling(write_off->account, write_off->kind, Money());
-      ledger.write_off(write_off->account, write_off->amount, write_off->windows);
+      ledger.write_off(write_off->account, write_off->loss);
       return {};
     }
     case RecordType::windows: {
@@ -142,7 +142,7 @@ Result<void> replay(ledger::Ledger& ledger, const RecordView& record) {
 
 std::optional<Money> charged(const RecordView& record) {
   if (record.type == RecordType::end) return decode_end(record.payload)->cost;
-  if (record.type == RecordType::write_off) return decode_write_off(record.payload)->amount;
+  if (record.type == RecordType::write_off) return decode_write_off(record.payload)->loss.amount;
   return std::nullopt;
 }
 

@@ -112,14 +112,19 @@ TEST(Record, PayloadsComeBackAsTheyWere) {
 
   bytes.clear();
   const ledger::WindowEnds windows = {1, 60, 3600, 86400, 2678400};
-  encode_write_off(
-      bytes, {account_id("token", "a"), AccountKind::policy, Money::nano(5), Time{6}, windows});
+  const std::array<Money, ledger::kCalendarWindows> in_window = {
+      Money::nano(9), Money::nano(8), Money::nano(7), Money::nano(6), Money::nano(5)};
+  encode_write_off(bytes, {account_id("token", "a"),
+                           AccountKind::policy,
+                           Time{6},
+                           {Money::nano(5), windows, in_window}});
   const auto write_off = decode_write_off(bytes);
   ASSERT_TRUE(write_off);
   EXPECT_EQ(write_off->kind, AccountKind::policy);
-  EXPECT_EQ(write_off->amount, Money::nano(5));
+  EXPECT_EQ(write_off->loss.amount, Money::nano(5));
   EXPECT_EQ(write_off->at, Time{6});
-  EXPECT_EQ(write_off->windows, windows);
+  EXPECT_EQ(write_off->loss.windows, windows);
+  EXPECT_EQ(write_off->loss.in_window, in_window);
   EXPECT_EQ((RecordView{.type = RecordType::write_off, .payload = bytes + "{}"}.event_json()),
             "{}");
 
@@ -175,7 +180,9 @@ TEST(Record, HoldsAndWriteOffsOfBeforeNamedNoWindows) {
   const auto lost = decode_write_off(write_off);
   ASSERT_TRUE(lost);
   EXPECT_EQ(lost->kind, AccountKind::lineage);
-  EXPECT_EQ(lost->windows, ends_at(at));
+  EXPECT_EQ(lost->loss.windows, ends_at(at));
+  EXPECT_EQ(lost->loss.in_window[0], Money::nano(5));
+  EXPECT_EQ(lost->loss.in_window[4], Money::nano(5));
   write_off += "{}";
   const RecordView record{.type = RecordType::write_off, .payload = write_off};
   EXPECT_EQ(record.event_json(), "{}");

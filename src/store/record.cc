@@ -16,6 +16,7 @@ static_assert(std::endian::native == std::endian::little, "integers are copied a
 
 constexpr size_t kEndBytes = 8 + 1 + 8 + 1;
 constexpr size_t kWriteOffBytes = 16 + 1 + 8 + 8;
+using AmountsOfWindows = std::array<int64_t, ledger::kCalendarWindows>;
 static_assert(sizeof(ledger::WindowEnds) == 40, "another window needs another kind of record");
 constexpr std::string_view kSegmentMagic = "SGJOURN1";
 
@@ -48,6 +49,8 @@ struct Fields {
 // Set in the number of accounts of a hold, and in the kind of account of a write-off: the record
 // names its windows.
 constexpr uint8_t kNamesWindows = 0x80;
+// Set in the kind of account of a write-off, too: the record says what counts in each window.
+constexpr uint8_t kNamesAmounts = 0x40;
 
 ledger::WindowEnds windows_in_utc(Time at) {
   // Bytes may say any time; the first second of all can not be rounded down.
@@ -63,9 +66,11 @@ bool is_known(uint8_t type) {
          type <= static_cast<uint8_t>(RecordType::windows);
 }
 
-bool names_windows(std::string_view write_off) {
-  return write_off.size() > sizeof(AccountId) &&
-         (static_cast<uint8_t>(write_off[sizeof(AccountId)]) & kNamesWindows) != 0;
+size_t write_off_bytes(std::string_view payload) {
+  if (payload.size() <= sizeof(AccountId)) return kWriteOffBytes;
+  const auto kind = static_cast<uint8_t>(payload[sizeof(AccountId)]);
+  return kWriteOffBytes + ((kind & kNamesWindows) != 0 ? sizeof(ledger::WindowEnds) : 0) +
+         ((kind & kNamesAmounts) != 0 ? sizeof(AmountsOfWindows) : 0);
 }
 
 size_t fixed_bytes(RecordType type, std::string_view payload) {
@@ -73,7 +78,7 @@ size_t fixed_bytes(RecordType type, std::string_view payload) {
     case RecordType::end:
       return kEndBytes;
     case RecordType::write_off:
-      return kWriteOffBytes + (names_windows(payload) ? sizeof(ledger::WindowEnds) : 0);
+      return write_off_bytes(payload);
     default:
       return 0;
   }
@@ -117,10 +122,12 @@ void encode_end(std::string& out, const ledger::EndRecord& record) {
 
 void encode_write_off(std::string& out, const WriteOff& record) {
   out += record.account.view();
-  put(out, static_cast<uint8_t>(static_cast<uint8_t>(record.kind) | kNamesWindows));
-  put(out, record.amount.nano());
+  put(out, static_cast<uint8_t>(static_cast<uint8_t>(record.kind) | kNamesWindows | kNamesAmounts));
+  put(out, record.loss.amount.nano());
   put(out, record.at.unix_ns);
-  put(out, record.windows);
+  put(out, record.loss.windows);
+  for (const Money amount : record.loss.in_window)
+    put(out, amount.nano());
 }
 
 void encode_account(std::string& out, const AccountId& account) {
@@ -195,13 +202,19 @@ std::optional<WriteOff> decode_write_off(std::string_view payload) {
   WriteOff record;
   record.account = fields.account();
   const auto kind = fields.take<uint8_t>();
-  record.amount = fields.money();
+  ledger::Loss& loss = record.loss;
+  loss.amount = fields.money();
   record.at.unix_ns = fields.take<int64_t>();
-  record.windows = (kind & kNamesWindows) != 0 ? fields.windows() : windows_in_utc(record.at);
-  const auto plain_kind = static_cast<uint8_t>(kind & ~kNamesWindows);
+  loss.windows = (kind & kNamesWindows) != 0 ? fields.windows() : windows_in_utc(record.at);
+  for (Money& amount : loss.in_window)
+    amount = (kind & kNamesAmounts) != 0 ? fields.money() : loss.amount;
+  const auto plain_kind = static_cast<uint8_t>(kind & ~(kNamesWindows | kNamesAmounts));
   if (plain_kind > static_cast<uint8_t>(AccountKind::rate)) return std::nullopt;
   record.kind = static_cast<AccountKind>(plain_kind);
-  if (!fields.ok || record.amount.is_negative()) return std::nullopt;
+  const auto negative = [](Money amount) { return amount.is_negative(); };
+  if (!fields.ok || negative(loss.amount) || std::ranges::any_of(loss.in_window, negative)) {
+    return std::nullopt;
+  }
   return record;
 }
 

@@ -42,9 +42,8 @@ enum class RecordType : uint8_t {
 struct WriteOff {
   AccountId account;
   AccountKind kind = AccountKind::token;
-  Money amount;
   Time at;
-  ledger::WindowEnds windows{};  // it counts in
+  ledger::Loss loss;
 };
 
 inline constexpr size_t kRecordHeadBytes = 32;
