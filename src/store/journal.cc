@@ -30,6 +30,7 @@ Result<void> Journal::reopen(const JournalReader& end) {
     TRY(start_segment(1, last_seq_, written_chain_));
   } else {
     segment_ = end.segment();
+    TRY(forget_segment(segment_ + 1));
     offset_ = zeroed_ = end.offset();
     const auto path = options_.directory / segment_name(segment_);
     TRY_ASSIGN(Fd file, open_file(path, O_RDWR));
@@ -54,6 +55,16 @@ Journal::~Journal() {
   }
   work_.notify_all();
   thread_.join();
+}
+
+// The reader took what is left of it for no segment; it must not stand there once more is written
+// before the place where it would have begun.
+Result<void> Journal::forget_segment(uint32_t number) {
+  const auto path = options_.directory / segment_name(number);
+  std::error_code error;
+  if (std::filesystem::remove(path, error)) return sync_directory(options_.directory);
+  if (!error) return {};
+  return fail(fmt::format("cannot remove {}: {}", path.string(), error.message()));
 }
 
 Result<void> Journal::start_segment(uint32_t number, uint64_t before,

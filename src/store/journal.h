@@ -95,6 +95,7 @@ class Journal {
   Result<void> write_batch(uint64_t before, const audit::ChainPoint& chain_before);
   Result<void> write_zeros();
   // Writes and syncs the header of segment `number`, whose first record follows `before`.
+  Result<void> forget_segment(uint32_t number);
   Result<void> start_segment(uint32_t number, uint64_t before, const audit::ChainPoint& chain);
   Result<void> write_all(int fd, std::string_view bytes, uint64_t offset);
   Result<void> sync(int fd);
