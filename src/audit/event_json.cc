@@ -21,7 +21,7 @@ constexpr size_t holder_count_max = 24;
 
 constexpr size_t escaped_max = 6;
 constexpr size_t fixed_bytes_max = 2048;  // keys, numbers, ids, words, "..." marks
-static_assert((5 * name_bytes_max + 4 * target_bytes_max + path_bytes_max +
+static_assert((6 * name_bytes_max + 4 * target_bytes_max + path_bytes_max +
                label_count_max * (label_name_bytes_max + label_value_bytes_max) +
                holder_count_max * holder_bytes_max) *
                       escaped_max +
@@ -111,6 +111,7 @@ class Writer {
     text("endpoint", call.endpoint, path_bytes_max);
     if (call.listed_tool != call.tool) text("listed_tool", call.listed_tool, target_bytes_max);
     text("model", call.model, target_bytes_max);
+    text("asked_model", call.asked_model, name_bytes_max);
     json_.key("mode").string(to_string(call.mode));
     json_.key("request_id").string(id_text(call.id));
   }

@@ -24,7 +24,8 @@ struct Call {
   std::string_view query;        // raw query without '?'
   std::string_view tool;         // MCP: the tool's own name at its server
   std::string_view listed_tool;  // MCP: the name the client sees (prefixed on collision)
-  std::string_view model;        // LLM
+  std::string_view model;        // LLM: the one that serves it
+  std::string_view asked_model;  // LLM: the one that was asked for, where it is another
 
   // What bounds an LLM price.
   uint64_t input_bytes = 0;

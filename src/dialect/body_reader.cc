@@ -1,6 +1,22 @@
 #include "dialect/body_reader.h"
 
+#include "base/json_out.h"
+
 namespace satgate::dialect {
+namespace {
+
+// Read anew, since the edit before it may have moved everything.
+bool set_model(std::string_view model, std::string& body) {
+  JsonText json;
+  std::string_view token;
+  if (!json.parse(body) || !find_value(json, "model", token) || token.empty()) return false;
+  std::string quoted;
+  append_json_string(quoted, model);
+  body.replace(json.place(token), token.size(), quoted);
+  return true;
+}
+
+}  // namespace
 
 std::expected<LlmRequest, BadRequest> BodyReader::peek(std::string_view body) {
   accepted_ = false;
@@ -18,7 +34,8 @@ std::expected<LlmRequest, BadRequest> BodyReader::peek(std::string_view body) {
 }
 
 bool BodyReader::edit(std::string_view body, const LlmEdit& edit, std::string& out) {
-  return accepted_ && body == body_.text() && change(body_, edit, out);
+  if (!accepted_ || body != body_.text() || !change(body_, edit, out)) return false;
+  return edit.model.empty() || set_model(edit.model, out);
 }
 
 std::optional<Usage> BodyReader::usage(std::string_view answer) {

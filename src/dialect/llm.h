@@ -45,6 +45,7 @@ struct LlmRequest {
 
 // What to change in the forwarded body.
 struct LlmEdit {
+  std::string_view model = {};  // in place of the one that is there; empty: as it is
   // Lowers every bound that is there to this, or adds one. Unset: bounds stay.
   std::optional<uint64_t> output_tokens = {};
   // Chat: the name of a bound that is added. Some upstreams know only the legacy one, "max_tokens".

@@ -43,6 +43,14 @@ struct Outcome {
   bool usage_missing = false;  // `usage` is a bound: the upstream did not say
   bool free = false;           // the upstream answered, and by its own rules charges nothing
   int http_status = 0;         // what the client is told
+  // The upstream failed, and nothing of an answer has left: somebody else may be asked.
+  bool may_fall_back = false;
+};
+
+// Where a call of an LLM goes.
+struct Destination {
+  std::string_view model;
+  std::string_view upstream;
 };
 
 // What was charged, for the end of the answer.
@@ -66,6 +74,11 @@ class Conversation {
   // Adds the content of the call (its body, its arguments) to its fingerprint, which has everything
   // of call() already. False: the content is streamed, so nobody can tell whether it is the same.
   virtual net::Task<bool> add_content(SipHash& fingerprint) = 0;
+
+  // Of an LLM: sends the call there from now on; call() says so. False: it can not be.
+  virtual bool redirect(const Destination&) { return false; }
+  // Of an LLM: what the request says hangs on the answer.
+  virtual std::string_view stakes() const { return {}; }
 
   // Sends the call upstream and hands the answer on, except for its end: whoever has the end
   // knows that the call was settled and recorded.

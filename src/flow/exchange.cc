@@ -12,6 +12,7 @@ net::Task<> exchange(Worker& worker, Conversation& conversation) {
   call.price();      // what can it cost at most? no price, no passage
   call.trace();      // which accounts does it spend from?
   if (call.guards_loops()) co_await call.guard_loop();  // the same call, over and over?
+  call.choose_model();   // LLM: may a cheaper model serve it? priced anew
   co_await call.hold();  // does it fit on all of them? held and journaled before forwarding
   if (call.refused()) {
     call.record_refusal();  // nothing is unwritten
@@ -20,7 +21,11 @@ net::Task<> exchange(Worker& worker, Conversation& conversation) {
   }
   co_await call.forward();  // everything but the end of the answer
   call.settle();            // the one place where money ends, errors included; with its event
-  co_await call.answer();   // the end of the answer, only now
+  while (call.may_fall_back() && co_await call.falls_back()) {  // LLM: somebody else, held anew
+    co_await call.forward();
+    call.settle();
+  }
+  co_await call.answer();  // the end of the answer, only now
 }
 
 std::optional<Denial> judge_credential(Worker& worker, const Conversation& conversation) {

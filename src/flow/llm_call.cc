@@ -17,6 +17,11 @@ bool is_event_stream(const wire::Fields& fields) {
   return type && lowercase(*type).starts_with("text/event-stream");
 }
 
+// Not the request's fault: another upstream may answer it.
+bool is_overload(int status) {
+  return status == 408 || status == 429 || status >= 500;
+}
+
 }  // namespace
 
 LlmCall::LlmCall(Worker& worker, const Settings& settings, net::ServerExchange& http,
@@ -24,7 +29,7 @@ LlmCall::LlmCall(Worker& worker, const Settings& settings, net::ServerExchange& 
     : worker_(worker),
       settings_(settings),
       http_(http),
-      route_(route),
+      route_(&route),
       call_(call),
       api_(*route.api),
       reader_(dialect::make_reader(api_)) {}
@@ -60,6 +65,9 @@ net::Task<bool> LlmCall::prepare() {
   call_.whole_context = request_.whole_context;
   call_.may_write_cache = request_.may_write_cache;
   call_.unbounded = request_.unbounded;
+  if (request_.whole_context && !settings_.upstreams[route_->upstream].stored_input) {
+    call_.unbounded = "a stored conversation";
+  }
   co_return true;
 }
 
@@ -71,6 +79,7 @@ bool LlmCall::is_free() const {
 Outcome LlmCall::failed(Fault fault) const {
   Outcome outcome;
   outcome.http_status = fault.http_status;
+  outcome.may_fall_back = fault.source == Fault::Source::upstream;
   outcome.fault = std::move(fault);
   return outcome;
 }
@@ -80,10 +89,32 @@ net::Task<bool> LlmCall::add_content(SipHash& fingerprint) {
   co_return true;
 }
 
+bool LlmCall::redirect(const Destination& to) {
+  const auto leads_there = [&](const Route& route) {
+    return route.api == api_ && settings_.upstreams[route.upstream].name == to.upstream;
+  };
+  if (call_.upstream != to.upstream) {
+    const auto route = std::ranges::find_if(settings_.routes, leads_there);
+    if (route == settings_.routes.end()) return false;
+    route_ = &*route;
+    call_.route = route->name;
+    call_.upstream = to.upstream;
+  }
+  call_.model = to.model;
+  call_.asked_model = to.model == request_.model ? std::string_view() : request_.model;
+  return true;
+}
+
+std::string_view LlmCall::stakes() const {
+  return http_.request().fields.find("x-satgate-stakes").value_or(std::string_view());
+}
+
 net::Task<Outcome> LlmCall::forward(const Passing& passing) {
   passing_ = passing;
-  const Upstream& upstream = settings_.upstreams[route_.upstream];
+  const Upstream& upstream = settings_.upstreams[route_->upstream];
   dialect::LlmEdit edit;
+  if (!call_.asked_model.empty()) edit.model = call_.model;
+  edit.bound_name = upstream.output_bound_name;
   edit.output_tokens = passing.output_tokens;
   edit.include_usage = request_.stream;
   if (!reader_->edit(body_, edit, forwarded_)) {
@@ -96,7 +127,7 @@ net::Task<Outcome> LlmCall::forward(const Passing& passing) {
                                                          client_options(settings_));
   const net::CancelWhenGone guard(http_, *upstream_call_);
   std::string target;
-  upstream_target(target, upstream, route_, call_);
+  upstream_target(target, upstream, *route_, call_);
   write_upstream_head(*upstream_call_, http_.request(), upstream, target, settings_.api_keys,
                       {.plain_text = true});
   auto sent = co_await upstream_call_->send(forwarded_);
@@ -121,6 +152,7 @@ net::Task<Outcome> LlmCall::hold_answer() {
   // Providers charge nothing for a request they answer with an error.
   if (head_->status >= 400 || is_free()) {
     outcome.free = true;
+    outcome.may_fall_back = is_overload(head_->status);
     co_return outcome;
   }
   outcome.usage = reader_->usage(answer_);

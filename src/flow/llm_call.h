@@ -27,6 +27,8 @@ class LlmCall final : public Conversation {
   const Settings& settings() const override { return settings_; }
   Credential credential() const override;
   net::Task<bool> add_content(SipHash& fingerprint) override;
+  bool redirect(const Destination& to) override;
+  std::string_view stakes() const override;
   net::Task<Outcome> forward(const Passing& passing) override;
   net::Task<> complete(const Settled& settled) override;
   net::Task<> refuse(const Denial& denial) override;
@@ -44,7 +46,7 @@ class LlmCall final : public Conversation {
   Worker& worker_;
   const Settings& settings_;
   net::ServerExchange& http_;
-  const Route& route_;
+  const Route* route_;
   Call& call_;
   const dialect::LlmApi api_;
   const std::unique_ptr<dialect::LlmReader> reader_;

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <utility>
+
 #include "flow/refusal_text.h"
 #include "token/verifier.h"
 
@@ -99,7 +101,14 @@ void Passage::price() {
   if (refused()) return;
   auto quote = settings_->tariff->quote(call_, token_name());
   if (!quote) return deny(quote.error(), refusal_text(quote.error(), call_));
-  quote_.emplace(*quote);
+  take_quote(*quote);
+}
+
+// What the client did not bound, the forwarded request bounds as the quote does.
+void Passage::take_quote(const Quote& quote) {
+  quote_.emplace(quote);
+  passing_ = {};
+  clamped_output_ = 0;
   if (!call_.output_tokens_max && quote_->is_per_token() && call_.choices > 0) {
     passing_.output_tokens = quote_->output_tokens_bound() / call_.choices;
   }
@@ -165,8 +174,7 @@ net::Task<> Passage::refuse() {
 }
 
 net::Task<> Passage::forward() {
-  forwarding_ = true;
-  ++worker_.gateway.metrics.in_flight;
+  if (!std::exchange(forwarding_, true)) ++worker_.gateway.metrics.in_flight;
   passing_.decision = denial_ ? Decision::would_deny : Decision::allow;
   if (denial_) passing_.would_deny = denial_->refusal;
   if (quote_) {

@@ -35,11 +35,15 @@ class Passage {
   void trace();
   bool guards_loops() const { return settings_->loops.has_value(); }
   net::Task<> guard_loop();
+  void choose_model();
   net::Task<> hold();
   void record_refusal();
   net::Task<> refuse();
   net::Task<> forward();
   void settle();
+  // The upstream failed: whether somebody else may be asked, and whether somebody else is.
+  bool may_fall_back() const { return outcome_.may_fall_back; }
+  net::Task<bool> falls_back();
   net::Task<> answer();
 
   // Refused in control. In observe nothing is ever refused.
@@ -54,6 +58,11 @@ class Passage {
   void deny_misfit(const ledger::Misfit& misfit);
   void deny_unavailable(const std::string& reason);
   void add_alternative();
+
+  void take_quote(const Quote& quote);
+  const RoutingRule* routing() const;
+  bool low_stakes(const LowStakes& rule) const;
+  bool redirect(const Destination& to, bool only_if_cheaper);
 
   void note_lineage();
   std::string_view token_name() const;
@@ -88,6 +97,7 @@ class Passage {
   bool forwarding_ = false;
   uint64_t clamped_output_ = 0;
   uint64_t loop_repeats_ = 0;
+  size_t fallbacks_tried_ = 0;
 };
 
 }  // namespace satgate::flow

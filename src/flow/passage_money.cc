@@ -10,9 +10,6 @@
 namespace satgate::flow {
 namespace {
 
-// Below this an answer is of no use; refuse instead of clamping further.
-constexpr uint64_t kOutputTokensFloor = 16;
-
 // How often a call waits for leases before it is told that the ledger does not keep up.
 constexpr int kLeaseRounds = 64;
 
@@ -123,7 +120,7 @@ bool Passage::clamp() {
   const auto tokens = settings_->tariff->affordable_output(*quote_, headroom, call_.choices);
   if (!tokens) return false;
   const uint64_t asked = quote_->output_tokens_bound() / std::max<uint32_t>(1, call_.choices);
-  if (*tokens >= asked || *tokens < std::min(asked, kOutputTokensFloor)) return false;
+  if (*tokens >= asked || *tokens < std::min(asked, settings_->output_tokens_min)) return false;
   quote_ = settings_->tariff->requote_with_output(*quote_, *tokens * call_.choices);
   passing_.output_tokens = *tokens;
   passing_.clamped = true;

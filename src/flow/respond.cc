@@ -48,6 +48,7 @@ void write_call_fields(wire::HeadWriter& head, const Call& call, const Passing& 
   head.field("x-request-id", id_text(call.id));
   head.field("x-satgate-decision", to_string(passing.decision));
   if (passing.would_deny) head.field("x-satgate-would-deny", code(*passing.would_deny));
+  if (!call.asked_model.empty()) head.field("x-satgate-model", call.model);
   if (passing.clamped) head.field("x-satgate-clamped-max-tokens", *passing.output_tokens);
   const std::optional<Money> cost = settled.cost ? settled.cost : passing.price;
   if (cost) head.field("x-cost-per-call", usd_text(*cost, currency));

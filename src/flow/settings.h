@@ -18,6 +18,7 @@
 #include "flow/api_keys.h"
 #include "flow/loop_guard.h"
 #include "flow/mcp/hub.h"
+#include "flow/model_routing.h"
 #include "net/upstream.h"
 #include "tariff/tariff.h"
 
@@ -33,6 +34,10 @@ struct Upstream {
   std::string base_path;  // "/v1" of "https://api.openai.com/v1"
   // Injected: a field name and its value. An empty name: none. Never logged.
   std::pair<std::string, std::string> credential;
+  // The bound that is written into a chat request which has none. Some servers know only the legacy
+  // one, "max_tokens".
+  std::string output_bound_name = "max_completion_tokens";
+  bool stored_input = true;  // calls whose input lies at the provider; false: they have no price
   bool passthrough = false;  // the agent's own credential goes through (observe only)
   std::optional<Mode> mode;
   std::vector<std::pair<std::string, std::string>> headers;  // added to every request
@@ -78,11 +83,13 @@ struct Settings {
   std::vector<std::pair<std::string, std::string>> labels;  // on every event
   bool strict_durability = false;                           // audit.durability: strict
   size_t body_bytes_max = limits::body_bytes_max;
+  uint64_t output_tokens_min = 16;  // an answer is not clamped to less
   size_t delegations_max = limits::delegations_max;
   int64_t upstream_seconds_max = limits::upstream_seconds_max;
   int64_t connect_seconds_max = limits::connect_seconds_max;
   int64_t drain_seconds_max = limits::drain_seconds_max;
-  std::optional<LoopRules> loops;  // nothing: no call is guarded
+  std::optional<LoopRules> loops;       // nothing: no call is guarded
+  std::optional<RoutingRules> routing;  // nothing: the model that is asked for serves the call
   std::shared_ptr<const tariff::Tariff> tariff;
 
   Mode mcp_mode(std::string_view server_name) const {

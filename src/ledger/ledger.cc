@@ -163,6 +163,11 @@ Money Ledger::headroom(const Path& path, Time now) const {
   return tightest(stakes, impl_->calendar.at(now));
 }
 
+int Ledger::percent_left(const Path& path, Time now) const {
+  const std::lock_guard lock(impl_->mutex);
+  return ledger::percent_left(Stakes(path, impl_->accounts), impl_->calendar.at(now));
+}
+
 void Ledger::raise_ceiling(const AccountId& id, AccountKind kind, Money ceiling) {
   const std::lock_guard lock(impl_->mutex);
   Account& account = impl_->accounts.open(id, kind);

@@ -173,6 +173,9 @@ class Ledger {
   // What fits on the money accounts of the path right now, but for leases; Money::max() where
   // nothing limits it, zero where an account is blocked.
   Money headroom(const Path& path, Time now) const;
+  // The least share that a limit of these accounts has left, in whole percent, rounded down; 100
+  // where nothing limits.
+  int percent_left(const Path& path, Time now) const;
 
   // Raises the durable authority of an account. Lower values are ignored.
   void raise_ceiling(const AccountId& account, AccountKind kind, Money ceiling);

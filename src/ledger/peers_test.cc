@@ -270,6 +270,19 @@ TEST_F(Peers, LitellmCountsACallTwice) {
   EXPECT_EQ(ledger_.headroom(shared, {}), Money::credits(7));
 }
 
+TEST_F(Peers, PercentLeftIsThatOfTheTightestLimit) {
+  EXPECT_EQ(ledger_.percent_left(Path(), {}), 100);
+  Path two = path("A", limit(Window::hour, 10));
+  ASSERT_TRUE(two.add({id("B"), AccountKind::budget, limit(Window::lifetime, 1000), {}}));
+  EXPECT_EQ(ledger_.percent_left(two, {}), 100);
+  settle(reserve(two, 7), 7);
+  EXPECT_EQ(ledger_.percent_left(two, {}), 30);
+  ASSERT_TRUE(reserve(two, 3));  // what is held is not left
+  EXPECT_EQ(ledger_.percent_left(two, {}), 0);
+  EXPECT_EQ(ledger_.percent_left(two, Time::seconds(3600)), 99);
+  EXPECT_EQ(ledger_.percent_left(path("C", limit(Window::day, 0)), {}), 0);
+}
+
 TEST_F(Peers, RefusedCallsLeaveNoTrace) {
   for (int i = 0; i < 100; ++i) {
     Path shared;

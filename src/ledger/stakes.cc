@@ -197,17 +197,40 @@ std::optional<LeaseShortage> take_low(Stakes& stakes, Money amount) {
   return low;
 }
 
-Money tightest(const Stakes& stakes, const WindowEnds& now) {
-  Money least = Money::max();
+namespace {
+
+// Calls `visit(limit, room)` for every limit of a money account.
+template <class Visit>
+void each_room(const Stakes& stakes, const WindowEnds& now, const Visit& visit) {
   for (const Stake& stake : stakes.list()) {
     if (stake.is_rate()) continue;
     for (const Window window : kAllWindows) {
+      const Money limit = stake.limits[window];
       if (!stake.limits.limits(window)) continue;
       const Account& account = stake.balance();
-      const Use use = use_in(account, window, now);
-      least = min(least, room(account, window, stake.limits[window], use, stake.covered));
+      visit(limit, room(account, window, limit, use_in(account, window, now), stake.covered));
     }
   }
+}
+
+}  // namespace
+
+Money tightest(const Stakes& stakes, const WindowEnds& now) {
+  Money least = Money::max();
+  each_room(stakes, now, [&](Money, Money left) { least = min(least, left); });
+  return least;
+}
+
+int percent_left(const Stakes& stakes, const WindowEnds& now) {
+  int least = 100;
+  each_room(stakes, now, [&](Money limit, Money left) {
+    if (limit <= Money()) {
+      least = 0;
+      return;
+    }
+    const __int128 percent = static_cast<__int128>(left.nano()) * 100 / limit.nano();
+    least = std::min(least, static_cast<int>(percent));
+  });
   return least;
 }
 

@@ -63,4 +63,8 @@ std::optional<LeaseShortage> take_low(Stakes& stakes, Money amount);
 // The least that a limit of a money account leaves; Money::max() without limits.
 Money tightest(const Stakes& stakes, const WindowEnds& now);
 
+// The least share of a limit of a money account that is left, in whole percent, rounded down; 100
+// without limits.
+int percent_left(const Stakes& stakes, const WindowEnds& now);
+
 }  // namespace satgate::ledger

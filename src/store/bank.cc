@@ -198,6 +198,10 @@ void Bank::on_sync(std::function<void()> listener) {
   impl_->journal->on_sync(std::move(listener));
 }
 
+int Bank::percent_left(const Path& path, Time now) const {
+  return impl_->ledger.percent_left(path, now);
+}
+
 Money Bank::headroom(const Path& path, Time now) const {
   return impl_->ledger.headroom(path, now);
 }

@@ -101,6 +101,7 @@ class Bank {
   void on_sync(std::function<void()> listener);
 
   Money headroom(const Path& path, Time now) const;
+  int percent_left(const Path& path, Time now) const;
   ledger::Balance balance(const AccountId& account, Time now) const;
   size_t held_count() const;
 

@@ -191,6 +191,23 @@ Money Tariff::cost(const Quote& quote, const Usage& usage) const {
       .total();
 }
 
+bool Tariff::has_price(std::string_view model) const {
+  return tables_->find_model(model) != nullptr;
+}
+
+std::optional<uint64_t> Tariff::longest_answer(const Quote& quote) const {
+  if (!quote.model_ || quote.model_->max_output == 0) return std::nullopt;
+  return quote.model_->max_output;
+}
+
+bool Tariff::can_stand_in(const Quote& quote, const Quote& other) const {
+  if (!quote.model_ || !other.model_) return false;
+  if (!quote.model_->provider || !other.model_->provider) return true;
+  const bool embeds = quote.model_->kind == ModelKind::embedding;
+  return quote.model_->provider == other.model_->provider &&
+         embeds == (other.model_->kind == ModelKind::embedding);
+}
+
 bool Tariff::output_is_visible(const Quote& quote) const {
   return quote.model_ && quote.model_->provider && quote.model_->kind == ModelKind::chat;
 }

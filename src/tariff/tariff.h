@@ -76,6 +76,13 @@ class Tariff {
   // bounds; more is an overrun, which the ledger handles.
   Money cost(const Quote& quote, const Usage& usage) const;
 
+  bool has_price(std::string_view model) const;
+  // The most tokens of one answer of the quoted model; nothing: not known.
+  std::optional<uint64_t> longest_answer(const Quote& quote) const;
+  // Whether a model could answer in place of the one that was quoted: of the same provider, and an
+  // embedding where it is one, as far as both are known.
+  bool can_stand_in(const Quote& quote, const Quote& other) const;
+
   // Whether every billed output token of the quoted model appears in its answer. False: it may
   // think in secret, or nothing is known about it.
   bool output_is_visible(const Quote& quote) const;

@@ -46,6 +46,7 @@ void read_sections(YamlMap& root, Draft& draft, const std::string& mode) {
   read_routes(root, draft);
   read_prices(root, draft);
   read_loop_guard(root, draft);
+  read_routing(root, draft);
   read_policies(root, draft);
   read_budgets(root, draft);
   root.finish();
@@ -66,6 +67,8 @@ ConfigResult freeze(Draft draft, const Findings& findings) {
   if (!result.errors.empty()) return result;
   order_budgets(draft.settings.budgets);
   draft.settings.tariff = std::move(*tariff);
+  check_routing(draft.settings, result.errors);
+  if (!result.errors.empty()) return result;
   result.settings = std::make_shared<flow::Settings>(std::move(draft.settings));
   return result;
 }

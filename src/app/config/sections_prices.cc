@@ -83,6 +83,7 @@ void read_policy(YamlMap map, const std::string& token, Draft& draft) {
     }
   }
   read_loop_guard_of(map, token, draft);
+  read_routing_of(map, token, draft);
   map.finish();
 }
 

@@ -51,12 +51,20 @@ void read_store(YamlMap& root) {
   }
 }
 
-void read_limits(YamlMap& root, flow::Settings& settings) {
+void read_limits(YamlMap& root, Draft& draft) {
+  flow::Settings& settings = draft.settings;
   std::optional<YamlMap> map = root.map("limits");
   if (!map) return;
   constexpr int64_t body_max = int64_t{1} << 30;
   if (auto bytes = map->whole("bodyBytes", 1024, body_max)) {
     settings.body_bytes_max = static_cast<size_t>(*bytes);
+  }
+  constexpr int64_t tokens_max = 100'000'000;
+  if (auto tokens = map->whole("outputTokensMin", 1, tokens_max)) {
+    settings.output_tokens_min = static_cast<uint64_t>(*tokens);
+  }
+  if (auto tokens = map->whole("outputTokensDefault", 1, tokens_max)) {
+    draft.policy.output_tokens_default = static_cast<uint64_t>(*tokens);
   }
   if (auto count = map->whole("delegationsPerToken", 0, 100'000'000)) {
     settings.delegations_max = static_cast<size_t>(*count);
@@ -171,7 +179,7 @@ void read_server(YamlMap& root, Draft& draft) {
   read_timezone(root, settings);
   settings.labels = root.strings("labels");
   read_audit(root, settings);
-  read_limits(root, settings);
+  read_limits(root, draft);
   read_denials(root, settings);
   read_mcp(root, settings);
   read_reload(root, settings);

@@ -32,6 +32,25 @@ void read_url(YamlMap& map, flow::Upstream& upstream) {
   if (auto insecure = map.boolean("insecure")) upstream.identity.insecure = *insecure;
 }
 
+void read_llm_options(YamlMap& map, flow::Upstream& upstream) {
+  if (auto name = map.text("maxTokensField")) {
+    if (*name != "max_tokens" && *name != "max_completion_tokens") {
+      map.complain("maxTokensField",
+                   fmt::format("'{}' must be max_tokens or max_completion_tokens", *name));
+    }
+    upstream.output_bound_name = *name;
+  }
+  if (auto policy = map.text("storedConversations")) {
+    if (*policy != "context" && *policy != "refuse") {
+      map.complain("storedConversations",
+                   fmt::format("'{}' must be context (they are bounded by the model's context) or "
+                               "refuse",
+                               *policy));
+    }
+    upstream.stored_input = *policy == "context";
+  }
+}
+
 void read_upstream(YamlMap map, const std::string& name, Draft& draft) {
   flow::Upstream upstream;
   upstream.name = name;
@@ -58,6 +77,7 @@ void read_upstream(YamlMap map, const std::string& name, Draft& draft) {
     }
   }
   upstream.headers = map.strings("headers");
+  if (upstream.kind == flow::UpstreamKind::openai) read_llm_options(map, upstream);
   map.finish();
   draft.settings.upstreams.push_back(std::move(upstream));
 }
