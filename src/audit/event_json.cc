@@ -119,6 +119,7 @@ class Writer {
   void outcome() {
     if (event_.quote) json_.key("quote").money(*event_.quote);
     if (event_.refusal) json_.key("code").string(code(*event_.refusal));
+    if (event_.cache_hit) json_.key("code").string("cache_hit");
     if (event_.token) json_.key("token").string(id_text(*event_.token));
     holders();
     text("budget", event_.budget, name_bytes_max);

@@ -105,9 +105,13 @@ Reply RecordApi::spend(const Query& query) {
   auto answer = report::spend(gateway_.bank.database_path(), question);
   if (!answer) return unavailable(answer.error().message);
   const auto row_json = [](const report::SpendRow& row) {
-    return Json{
-        {"key", row.name},      {"calls", row.calls},           {"allowed", row.allowed},
-        {"denied", row.denied}, {"would_deny", row.would_deny}, {"spent", money_json(row.spent)}};
+    return Json{{"key", row.name},
+                {"calls", row.calls},
+                {"allowed", row.allowed},
+                {"denied", row.denied},
+                {"would_deny", row.would_deny},
+                {"cache_hits", row.cache_hits},
+                {"spent", money_json(row.spent)}};
   };
   Json rows = Json::array();
   for (const report::SpendRow& row : answer->rows)

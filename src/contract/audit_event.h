@@ -56,6 +56,7 @@ struct AuditEvent {
   std::optional<Refusal> refusal;
   std::optional<Usage> usage;
   int http_status = 0;         // what the client was told; 0 where there was none
+  bool cache_hit = false;      // answered from the response cache
   bool usage_missing = false;  // charged conservatively: the upstream did not say
   uint64_t clamped_output_tokens = 0;
   // The loop guard: how often the same call was made in its window, this one included, once that is

@@ -77,6 +77,9 @@ class Conversation {
 
   // Of an LLM: sends the call there from now on; call() says so. False: it can not be.
   virtual bool redirect(const Destination&) { return false; }
+  // Of an LLM: finds an answer that was given before to the same request in this scope, to be given
+  // again by forward(). What it did cost.
+  virtual std::optional<Money> find_cached(std::string_view) { return std::nullopt; }
   // Of an LLM: what the request says hangs on the answer.
   virtual std::string_view stakes() const { return {}; }
 

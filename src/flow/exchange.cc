@@ -13,6 +13,7 @@ net::Task<> exchange(Worker& worker, Conversation& conversation) {
   call.trace();      // which accounts does it spend from?
   if (call.guards_loops()) co_await call.guard_loop();  // the same call, over and over?
   call.choose_model();   // LLM: may a cheaper model serve it? priced anew
+  call.find_cached();    // LLM: was the same answered already? then at the price of that
   co_await call.hold();  // does it fit on all of them? held and journaled before forwarding
   if (call.refused()) {
     call.record_refusal();  // nothing is unwritten

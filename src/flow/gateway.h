@@ -41,6 +41,7 @@ class Gateway {
   const Clock& clock;
   Metrics metrics;
   LoopGuard loop_guard;
+  AnswerCache answers;
   std::atomic<bool> serving{false};  // /readyz says so: from the end of the start until SIGTERM
 
   // Snapshots; a reload replaces them for calls that begin later. Thread-safe.

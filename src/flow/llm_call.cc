@@ -100,6 +100,7 @@ bool LlmCall::redirect(const Destination& to) {
     call_.route = route->name;
     call_.upstream = to.upstream;
   }
+  keep_as_.reset();  // known by another request
   call_.model = to.model;
   call_.asked_model = to.model == request_.model ? std::string_view() : request_.model;
   return true;
@@ -111,6 +112,11 @@ std::string_view LlmCall::stakes() const {
 
 net::Task<Outcome> LlmCall::forward(const Passing& passing) {
   passing_ = passing;
+  if (cached_) {
+    Outcome outcome;
+    outcome.http_status = 200;
+    co_return outcome;
+  }
   const Upstream& upstream = settings_.upstreams[route_->upstream];
   dialect::LlmEdit edit;
   if (!call_.asked_model.empty()) edit.model = call_.model;
@@ -142,6 +148,7 @@ net::Task<Outcome> LlmCall::forward(const Passing& passing) {
 net::Task<Outcome> LlmCall::hold_answer() {
   Outcome outcome;
   outcome.http_status = head_->status;
+  if (head_->status != 200) keep_as_.reset();
   auto answer = co_await upstream_call_->read_all(settings_.body_bytes_max);
   if (!answer) {
     Fault fault = std::move(answer.error());
@@ -158,6 +165,7 @@ net::Task<Outcome> LlmCall::hold_answer() {
   outcome.usage = reader_->usage(answer_);
   // No usage in the answer: the whole quote is charged, never zero.
   outcome.usage_missing = !outcome.usage;
+  if (outcome.usage_missing) keep_as_.reset();
   co_return outcome;
 }
 
@@ -194,6 +202,7 @@ net::Task<std::expected<bool, Fault>> LlmCall::relay_piece(std::string_view piec
   while (splitter_.next(event))
     append_event(event);
   if (out_.empty()) co_return false;
+  if (keep_as_ && sent_.size() <= settings_.cache->answer_bytes_max) sent_ += out_;
   auto written = co_await http_.write(out_);
   if (!written) co_return std::unexpected(std::move(written.error()));
   co_return true;
@@ -202,6 +211,7 @@ net::Task<std::expected<bool, Fault>> LlmCall::relay_piece(std::string_view piec
 net::Task<Outcome> LlmCall::relay_stream() {
   stream_ = reader_->follow(request_);
   wire::HeadWriter& writer = write_client_head(http_, *head_);
+  if (keep_as_) writer.field("x-satgate-cache", "miss");
   write_call_fields(writer, call_, passing_, {}, settings_.currency);
   auto started = co_await http_.start(wire::BodyFraming::chunked());
   if (!started) co_return stream_outcome(std::move(started.error()));
@@ -235,6 +245,7 @@ Outcome LlmCall::stream_outcome(std::optional<Fault> fault) {
     outcome.usage = stream_->conservative_usage(passing_.input_tokens.value_or(call_.input_bytes),
                                                 bound, passing_.output_visible);
     outcome.usage_missing = true;
+    keep_as_.reset();
   }
   if (fault) {
     fault->sent_upstream = true;
@@ -244,11 +255,14 @@ Outcome LlmCall::stream_outcome(std::optional<Fault> fault) {
 }
 
 net::Task<> LlmCall::complete(const Settled& settled) {
+  if (cached_) co_return co_await replay(settled);
+  keep_answer(settled);
   if (http_.response_started()) {
     (void)co_await http_.finish(tail_);
     co_return;
   }
   wire::HeadWriter& writer = write_client_head(http_, *head_);
+  if (keep_as_) writer.field("x-satgate-cache", "miss");
   write_call_fields(writer, call_, passing_, settled, settings_.currency);
   (void)co_await http_.send(answer_);
 }

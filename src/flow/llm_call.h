@@ -29,6 +29,7 @@ class LlmCall final : public Conversation {
   net::Task<bool> add_content(SipHash& fingerprint) override;
   bool redirect(const Destination& to) override;
   std::string_view stakes() const override;
+  std::optional<Money> find_cached(std::string_view scope) override;
   net::Task<Outcome> forward(const Passing& passing) override;
   net::Task<> complete(const Settled& settled) override;
   net::Task<> refuse(const Denial& denial) override;
@@ -42,6 +43,9 @@ class LlmCall final : public Conversation {
   void append_event(const wire::SseEvent& event);
   Outcome stream_outcome(std::optional<Fault> fault);
   Outcome failed(Fault fault) const;
+  Hash256 cache_key(std::string_view scope) const;
+  void keep_answer(const Settled& settled);
+  net::Task<> replay(const Settled& settled);
 
   Worker& worker_;
   const Settings& settings_;
@@ -62,6 +66,11 @@ class LlmCall final : public Conversation {
   std::string out_;   // events to write now
   std::string tail_;  // the end of the stream: kept back until the call is settled
   bool ending_ = false;
+  // The response cache: what is given again; or under which key this answer is to be kept, and what
+  // of a stream was sent so far.
+  std::shared_ptr<const CachedAnswer> cached_;
+  std::optional<Hash256> keep_as_;
+  std::string sent_;
 };
 
 }  // namespace satgate::flow

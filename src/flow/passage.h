@@ -36,6 +36,7 @@ class Passage {
   bool guards_loops() const { return settings_->loops.has_value(); }
   net::Task<> guard_loop();
   void choose_model();
+  void find_cached();
   net::Task<> hold();
   void record_refusal();
   net::Task<> refuse();
@@ -60,6 +61,7 @@ class Passage {
   void add_alternative();
 
   void take_quote(const Quote& quote);
+  std::string cache_scope() const;
   const RoutingRule* routing() const;
   bool low_stakes(const LowStakes& rule) const;
   bool redirect(const Destination& to, bool only_if_cheaper);
@@ -98,6 +100,7 @@ class Passage {
   uint64_t clamped_output_ = 0;
   uint64_t loop_repeats_ = 0;
   size_t fallbacks_tried_ = 0;
+  bool cache_hit_ = false;
 };
 
 }  // namespace satgate::flow

@@ -162,6 +162,7 @@ AuditEvent& Passage::event() {
   if (denial_) e.refusal = denial_->refusal;
   e.clamped_output_tokens = clamped_output_;
   e.loop_repeats = loop_repeats_;
+  e.cache_hit = cache_hit_ && !denial_;
   return e;
 }
 

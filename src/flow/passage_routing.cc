@@ -46,6 +46,26 @@ void Passage::choose_model() {
   }
 }
 
+// Who may be given what was answered to whom. Caveats are judged on every call, so those who were
+// handed a part of one token may share its answers.
+std::string Passage::cache_scope() const {
+  using Scope = CacheRules::Scope;
+  const Scope scope = settings_->cache->scope;
+  if (scope == Scope::everyone) return "everyone";
+  if (scope == Scope::budget && !record_->budget.empty()) return "budget " + record_->budget;
+  return "token " + to_string(record_->id);
+}
+
+void Passage::find_cached() {
+  if (stopped() || observing() || !settings_->cache || !record_) return;
+  const std::optional<Money> cost = answering_->find_cached(cache_scope());
+  if (!cost) return;
+  const __int128 share = static_cast<__int128>(cost->nano()) * settings_->cache->hit_percent;
+  const Money price = Money::nano(static_cast<int64_t>((share + 99) / 100));
+  take_quote(settings_->tariff->quote_cached(*quote_, price));
+  cache_hit_ = true;
+}
+
 // True: the call goes there now, and quote_ is its price there. Else everything is as before.
 bool Passage::redirect(const Destination& to, bool only_if_cheaper) {
   const Destination before{call_.model, call_.upstream};

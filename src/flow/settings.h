@@ -15,6 +15,7 @@
 #include "contract/records.h"
 #include "dialect/llm_api.h"
 #include "dialect/mcp/reply.h"
+#include "flow/answer_cache.h"
 #include "flow/api_keys.h"
 #include "flow/loop_guard.h"
 #include "flow/mcp/hub.h"
@@ -89,6 +90,7 @@ struct Settings {
   int64_t connect_seconds_max = limits::connect_seconds_max;
   int64_t drain_seconds_max = limits::drain_seconds_max;
   std::optional<LoopRules> loops;       // nothing: no call is guarded
+  std::optional<CacheRules> cache;      // nothing: no answer is kept
   std::optional<RoutingRules> routing;  // nothing: the model that is asked for serves the call
   std::shared_ptr<const tariff::Tariff> tariff;
 

@@ -55,6 +55,7 @@ Result<SpendReport> spend(const std::filesystem::path& database, const SpendQuer
                  "sum(iif(kind = 'call' AND decision = 'allow', events, 0)), "
                  "sum(iif(kind = 'call' AND decision = 'deny', events, 0)), "
                  "sum(iif(kind = 'call' AND decision = 'would_deny', events, 0)), "
+                 "sum(iif(kind = 'call' AND code = 'cache_hit', events, 0)), "
                  "sum(spend.spent) AS total "
                  "FROM spend JOIN spend_keys ON spend_keys.id = spend.key "
                  "WHERE (kind = 'call' OR spend.spent > 0) AND second >= ? AND second < ? "
@@ -72,11 +73,13 @@ Result<SpendReport> spend(const std::filesystem::path& database, const SpendQuer
     row.allowed = static_cast<uint64_t>(rows.integer(2));
     row.denied = static_cast<uint64_t>(rows.integer(3));
     row.would_deny = static_cast<uint64_t>(rows.integer(4));
-    row.spent = Money::nano(rows.integer(5));
+    row.cache_hits = static_cast<uint64_t>(rows.integer(5));
+    row.spent = Money::nano(rows.integer(6));
     report.total.calls += row.calls;
     report.total.allowed += row.allowed;
     report.total.denied += row.denied;
     report.total.would_deny += row.would_deny;
+    report.total.cache_hits += row.cache_hits;
     report.total.spent += row.spent;
     report.rows.push_back(std::move(row));
   }

@@ -42,7 +42,8 @@ struct SpendRow {
   uint64_t allowed = 0;
   uint64_t denied = 0;
   uint64_t would_deny = 0;
-  Money spent;  // also what was charged without a call: expired holds, recovery
+  uint64_t cache_hits = 0;  // of the allowed ones
+  Money spent;              // also what was charged without a call: expired holds, recovery
 };
 
 struct SpendReport {

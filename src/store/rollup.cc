@@ -54,6 +54,7 @@ std::optional<RollupKey> key_of(const AuditEvent& event) {
   }
   if (event.decision) key.at(Dimension::decision) = to_string(*event.decision);
   if (event.refusal) key.at(Dimension::code) = code(*event.refusal);
+  if (event.cache_hit) key.at(Dimension::code) = "cache_hit";
   for (const Dimension d :
        {Dimension::team, Dimension::project, Dimension::environment, Dimension::workflow}) {
     key.at(d) = label(event, to_string(d));

@@ -157,6 +157,12 @@ Quote Tariff::requote_with_output(const Quote& quote, uint64_t output_tokens) co
   return result;
 }
 
+Quote Tariff::quote_cached(const Quote& quote, Money price) const {
+  Quote result = quote_flat(price, "cache.hitPrice");
+  result.model_ = quote.model_;
+  return result;
+}
+
 std::optional<uint64_t> Tariff::affordable_output(const Quote& quote, Money headroom,
                                                   uint32_t choices) const {
   if (!quote.per_token_ || headroom < quote.fixed_) return std::nullopt;

@@ -67,6 +67,9 @@ class Tariff {
   // The same call with at most `output_tokens` of output over all choices.
   Quote requote_with_output(const Quote& quote, uint64_t output_tokens) const;
 
+  // The same call, answered from a cache at this price.
+  Quote quote_cached(const Quote& quote, Money price) const;
+
   // The most `max_tokens` per choice that `headroom` pays for, at most what was quoted. Nothing
   // if not even one token, or if the price does not depend on output (then no clamp can help).
   std::optional<uint64_t> affordable_output(const Quote& quote, Money headroom,

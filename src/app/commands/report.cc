@@ -28,6 +28,7 @@ std::vector<std::string> cells(const std::string& name, const Json& row) {
           number_at(row, "allowed"),
           number_at(row, "denied"),
           number_at(row, "would_deny"),
+          number_at(row, "cache_hits"),
           number_at(row, "spent")};
 }
 
@@ -48,6 +49,7 @@ Outcome run_spend(const Context& context, const SpendFlags& flags) {
                {"ALLOWED", Align::right},
                {"DENIED", Align::right},
                {"WOULD DENY", Align::right},
+               {"CACHED", Align::right},
                {"SPENT", Align::right}});
   for (const Json& row : report.value("rows", Json::array())) {
     const std::string name = text_at(row, "key");

@@ -47,6 +47,7 @@ void read_sections(YamlMap& root, Draft& draft, const std::string& mode) {
   read_prices(root, draft);
   read_loop_guard(root, draft);
   read_routing(root, draft);
+  read_cache(root, draft);
   read_policies(root, draft);
   read_budgets(root, draft);
   root.finish();

@@ -28,10 +28,14 @@ void read_budgets(YamlMap& root, Draft& draft);
 void read_loop_guard(YamlMap& root, Draft& draft);  // loopGuard, for every token
 // loopGuard of one token, if it is there.
 void read_loop_guard_of(YamlMap& policy, const std::string& token, Draft& draft);
+void read_cache(YamlMap& root, Draft& draft);    // cache; after upstreams
 void read_routing(YamlMap& root, Draft& draft);  // routing, for every token
 void read_routing_of(YamlMap& policy, const std::string& token, Draft& draft);
 // Complaints about models and upstreams that routing names. REQUIRES: the tariff is made.
 void check_routing(const flow::Settings& settings, std::vector<std::string>& errors);
+
+// "20%" or "20", at most 100.
+std::optional<int> parse_percent(std::string_view text);
 
 // `mode` of a mapping, if it is there and this version can do it.
 std::optional<Mode> read_mode(YamlMap& map, std::string_view key);

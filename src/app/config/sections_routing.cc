@@ -4,7 +4,6 @@
 #include <algorithm>
 
 #include "app/config/sections.h"
-#include "base/text.h"
 
 namespace satgate::app {
 namespace {
@@ -52,13 +51,12 @@ void read_budget_steps(YamlMap& parent, flow::RoutingRule& rule) {
   std::optional<YamlMap> map = parent.map("onBudgetBelow");
   if (!map) return;
   for (const auto& [key, node] : map->entries()) {
-    const std::string_view digits = std::string_view(key).substr(0, key.find('%'));
-    const std::optional<uint64_t> percent = parse_uint(digits);
-    if (!percent || *percent < 1 || *percent > 100 || digits.size() + 1 < key.size()) {
+    const std::optional<int> percent = parse_percent(key);
+    if (percent.value_or(0) < 1) {
       map->complain(key, "must be a share of the budget, from 1% to 100%");
       continue;
     }
-    rule.budget_steps.push_back({static_cast<int>(*percent), read_choice(*map, key)});
+    rule.budget_steps.push_back({*percent, read_choice(*map, key)});
   }
   map->finish();
   std::ranges::sort(rule.budget_steps, {}, &flow::BudgetStep::below_percent);
