@@ -149,9 +149,10 @@ Reply RecordApi::prices() {
     if (offer.replaces) entry["replaces"] = rates_json(*offer.replaces);
     if (offer.per_token) {
       entry["per_million_tokens"] = rates_json(offer.rates);
-    } else {
-      entry["cost"] = money_json(offer.cost);
     }
+    if (offer.image) entry["image"] = money_json(*offer.image);
+    if (offer.characters) entry["per_million_characters"] = money_json(*offer.characters);
+    if (offer.is_per_call()) entry["cost"] = money_json(offer.cost);
     out.push_back(std::move(entry));
   }
   return Json{{"prices", std::move(out)}};

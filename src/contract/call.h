@@ -12,6 +12,14 @@
 
 namespace satgate {
 
+// The price class of an LLM call, where a provider has several for one model. The dearer ones come
+// later.
+enum class ServiceTier : uint8_t { flex, standard, priority };
+inline constexpr size_t kServiceTiers = 3;
+
+// What an LLM API is billed by.
+enum class BilledUnit : uint8_t { token, image, character };
+
 struct Call {
   RequestId id;
   Time at;
@@ -34,9 +42,15 @@ struct Call {
   // Part of the input lies at the provider, as a stored conversation does: only the model's context
   // bounds it.
   bool whole_context = false;
+  ServiceTier tier = ServiceTier::standard;  // as asked
+  // Not by tokens: how many pictures are asked for, or characters to be spoken.
+  BilledUnit unit = BilledUnit::token;
+  uint64_t units = 0;
   bool may_write_cache = true;  // false: no input is billed as a write to the provider's cache
   // What in the body makes its bytes no bound on its price ("image_url"); empty: they bound it.
   std::string_view unbounded;
+  // A list of models is asked for, of which the caller is shown those that it may use.
+  bool lists_models = false;
 };
 
 // What the upstream reports afterwards. Counts are of tokens; cached and cache_write are parts of
@@ -47,7 +61,8 @@ struct Usage {
   uint64_t cache_write = 0;
   uint64_t output = 0;
   uint64_t reasoning = 0;
-  uint64_t cache_write_1h = 0;  // part of cache_write, at its own rate
+  uint64_t cache_write_1h = 0;           // part of cache_write, at its own rate
+  std::optional<ServiceTier> tier = {};  // nothing: the provider did not say
 };
 
 }  // namespace satgate

@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "base/money.h"
+#include "contract/call.h"
 
 namespace satgate {
 
@@ -47,6 +48,7 @@ class Quote {
   TokenRates rates_;
   uint64_t input_tokens_bound_ = 0;
   uint64_t output_tokens_bound_ = 0;
+  ServiceTier tier_ = ServiceTier::standard;
   const tariff::PricedModel* model_ = nullptr;  // the tariff's; settles at the tier really used
 };
 

@@ -38,6 +38,9 @@ struct LlmRequest {
   bool may_write_cache = true;
   // Part of the input lies at the provider: only the model's context bounds it.
   bool whole_context = false;
+  ServiceTier tier = ServiceTier::standard;
+  BilledUnit unit = BilledUnit::token;  // and how many of them, where it is another
+  uint64_t units = 0;
   // The member that makes the price unbounded by the body's bytes ("image_url", "service_tier");
   // empty if none does. Goes into Call::unbounded. Static.
   std::string_view unbounded;
@@ -60,7 +63,8 @@ inline Usage larger(const Usage& a, const Usage& b) {
           .cache_write = std::max(a.cache_write, b.cache_write),
           .output = std::max(a.output, b.output),
           .reasoning = std::max(a.reasoning, b.reasoning),
-          .cache_write_1h = std::max(a.cache_write_1h, b.cache_write_1h)};
+          .cache_write_1h = std::max(a.cache_write_1h, b.cache_write_1h),
+          .tier = std::max(a.tier, b.tier)};
 }
 
 // Follows one streamed answer.

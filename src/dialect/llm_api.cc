@@ -9,6 +9,7 @@
 #include "dialect/openai/responses.h"
 #include "dialect/openai/responses_stream.h"
 #include "dialect/openai/stream_filter.h"
+#include "dialect/openai/units.h"
 
 namespace satgate::dialect {
 
@@ -18,6 +19,8 @@ Protocol protocol_of(LlmApi api) {
     case LlmApi::completions:
     case LlmApi::embeddings:
     case LlmApi::responses:
+    case LlmApi::images:
+    case LlmApi::speech:
       return Protocol::openai;
     case LlmApi::messages:
     case LlmApi::count_tokens:
@@ -38,6 +41,10 @@ std::unique_ptr<LlmReader> make_reader(LlmApi api) {
       return std::make_unique<openai::EmbeddingsReader>();
     case LlmApi::responses:
       return std::make_unique<openai::ResponsesReader>();
+    case LlmApi::images:
+      return std::make_unique<openai::UnitsReader>(BilledUnit::image);
+    case LlmApi::speech:
+      return std::make_unique<openai::UnitsReader>(BilledUnit::character);
     case LlmApi::messages:
       return std::make_unique<MessagesReader>(Messages::create);
     case LlmApi::count_tokens:

@@ -17,6 +17,8 @@ enum class LlmApi : uint8_t {
   completions,       // POST /v1/completions
   embeddings,        // POST /v1/embeddings
   responses,         // POST /v1/responses
+  images,            // POST /v1/images/generations: by the picture
+  speech,            // POST /v1/audio/speech: by the character
   messages,          // POST /v1/messages
   count_tokens,      // POST /v1/messages/count_tokens: free
 };

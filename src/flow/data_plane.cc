@@ -6,6 +6,8 @@
 #include "flow/exchange.h"
 #include "flow/http_call.h"
 #include "flow/llm_call.h"
+#include "flow/models_call.h"
+#include "flow/price_json.h"
 #include "flow/respond.h"
 #include "flow/router.h"
 #include "wire/url.h"
@@ -32,11 +34,6 @@ std::string_view kind_word(Alternative::Kind kind) {
       return "endpoint";
   }
   return {};
-}
-
-// A rate in nano-credits per million tokens, as credits.
-void rate(JsonOut& out, std::string_view key, int64_t nano) {
-  out.member(key).money(Money::nano(nano));
 }
 
 }  // namespace
@@ -86,6 +83,11 @@ net::Task<> DataPlane::handle_route(net::ServerExchange& http, const Settings& s
     if (readable) co_await exchange(worker_, conversation);
     co_return;
   }
+  if (route.lists_models) {
+    call.lists_models = true;
+    ModelsCall conversation(worker_, settings, http, route, call);
+    co_return co_await exchange(worker_, conversation);
+  }
   HttpCall conversation(worker_, settings, http, route, call);
   co_await exchange(worker_, conversation);
 }
@@ -113,15 +115,7 @@ net::Task<> DataPlane::handle_prices(net::ServerExchange& http, const Settings& 
   out.key("prices").array();
   for (const tariff::Offer& offer : settings.tariff->listing()) {
     out.object().member(kind_word(offer.kind)).string(offer.name);
-    if (offer.per_token) {
-      out.key("per_million_tokens").object();
-      rate(out, "input", offer.rates.input);
-      rate(out, "cached_input", offer.rates.cached_input);
-      rate(out, "output", offer.rates.output);
-      out.end();
-    } else {
-      out.key("cost").money(offer.cost);
-    }
+    append_price(out, offer);
     out.end();
   }
   out.end_array().end();

@@ -63,6 +63,9 @@ net::Task<bool> LlmCall::prepare() {
   call_.output_tokens_max = is_free() ? 0 : request_.output_tokens_max;
   call_.choices = request_.choices;
   call_.whole_context = request_.whole_context;
+  call_.tier = request_.tier;
+  call_.unit = request_.unit;
+  call_.units = request_.units;
   call_.may_write_cache = request_.may_write_cache;
   call_.unbounded = request_.unbounded;
   if (request_.whole_context && !settings_.upstreams[route_->upstream].stored_input) {
@@ -162,6 +165,8 @@ net::Task<Outcome> LlmCall::hold_answer() {
     outcome.may_fall_back = is_overload(head_->status);
     co_return outcome;
   }
+  // Pictures and characters were counted before.
+  if (call_.unit != BilledUnit::token) co_return outcome;
   outcome.usage = reader_->usage(answer_);
   // No usage in the answer: the whole quote is charged, never zero.
   outcome.usage_missing = !outcome.usage;
@@ -236,7 +241,9 @@ net::Task<Outcome> LlmCall::relay_stream() {
 Outcome LlmCall::stream_outcome(std::optional<Fault> fault) {
   Outcome outcome;
   outcome.http_status = head_->status;
-  if (stream_->usage()) {
+  if (call_.unit != BilledUnit::token) {
+    // Counted before; there is nothing to learn.
+  } else if (stream_->usage()) {
     outcome.usage = stream_->usage();
   } else {
     // Cut, or silent about usage: bounded by what was asked, never zero.

@@ -53,6 +53,7 @@ struct Route {
   Mode mode = Mode::control;
   Protocol protocol = Protocol::http;  // how it is answered
   std::optional<dialect::LlmApi> api;  // whose bodies are read, and priced by model
+  bool lists_models = false;           // answers are narrowed to what the caller may use
   std::string strip_prefix;            // taken off the path before it is forwarded
 };
 

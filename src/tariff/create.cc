@@ -43,6 +43,7 @@ class Compiler {
   void add_tokens();
   void add_endpoints();
   void add_models();
+  TokenRates tier_rates(std::string_view where, const TierPolicy& tier);
   std::optional<PricedModel> model(const std::string& name, const ModelPolicy& policy);
 
   Policy policy_;
@@ -192,24 +193,40 @@ void Compiler::add_endpoints() {
   });
 }
 
+TokenRates Compiler::tier_rates(std::string_view where, const TierPolicy& tier) {
+  for (const auto& amount :
+       {std::optional(tier.input), std::optional(tier.output), tier.cached_input, tier.cache_write})
+    check_amount(fmt::format("{}.serviceTiers", where), amount);
+  const Money write = tier.cache_write.value_or(tier.input);
+  return {tier.input.nano(), tier.cached_input.value_or(tier.input).nano(), write.nano(),
+          tier.output.nano(), write.nano()};
+}
+
 std::optional<PricedModel> Compiler::model(const std::string& name, const ModelPolicy& policy) {
   PricedModel model;
   const std::string where = fmt::format("models.{}", name);
   const bool rates = policy.input || policy.output || policy.cached_input || policy.cache_write;
-  for (const auto& amount :
-       {policy.cost, policy.input, policy.cached_input, policy.cache_write, policy.output}) {
+  const bool units = policy.image || policy.characters;
+  for (const auto& amount : {policy.cost, policy.input, policy.cached_input, policy.cache_write,
+                             policy.output, policy.image, policy.characters}) {
     check_amount(where, amount);
   }
   if (policy.cost && rates) complain(where, "has a cost per call and rates per token; choose one");
   if (rates && !(policy.input && policy.output)) complain(where, "needs both input and output");
   if (policy.max_output == 0u) complain(where + ".max_output", "must be above zero");
+  if (policy.cost && (units || !policy.tiers.empty())) {
+    complain(where, "has a cost per call and prices by another measure; choose one");
+  }
   if (!policy.cost && !rates) {
     const auto it = tables_->builtin_models.find(name);
-    if (it == tables_->builtin_models.end()) {
+    if (it != tables_->builtin_models.end()) {
+      model = it->second;
+    } else if (!units) {
       complain(where, "has no price: write cost, or input and output per million tokens");
       return std::nullopt;
+    } else {
+      model.only_units = true;
     }
-    model = it->second;
   }
   model.name = name;
   model.rule = where;
@@ -226,6 +243,10 @@ std::optional<PricedModel> Compiler::model(const std::string& name, const ModelP
                   policy.cache_write.value_or(Money::nano(input)).nano()};
     model.long_context = model.base;
   }
+  model.image = policy.image;
+  model.characters = policy.characters;
+  for (const auto& [tier, prices] : policy.tiers)
+    model.tiers[static_cast<size_t>(tier)] = tier_rates(where, prices);
   return model;
 }
 

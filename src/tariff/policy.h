@@ -12,6 +12,7 @@
 #include <string>
 
 #include "base/money.h"
+#include "contract/call.h"
 #include "contract/spend_limits.h"
 
 namespace satgate::tariff {
@@ -42,14 +43,24 @@ struct EndpointPolicy {
   Money cost;
 };
 
+// models.NAME.serviceTiers.NAME: credits per million tokens.
+struct TierPolicy {
+  Money input, output;
+  std::optional<Money> cached_input = {};  // unset: as input
+  std::optional<Money> cache_write = {};   // unset: as input
+};
+
 // models.NAME: a price per call, or rates per million tokens, or only `max_output`, which then
 // amends a model of the built-in table.
 struct ModelPolicy {
   std::optional<Money> cost = {};
-  std::optional<Money> input = {};          // credits per million tokens
-  std::optional<Money> cached_input = {};   // unset: as input
-  std::optional<Money> cache_write = {};    // unset: as input
-  std::optional<Money> output = {};         // needed with `input`
+  std::optional<Money> input = {};         // credits per million tokens
+  std::optional<Money> cached_input = {};  // unset: as input
+  std::optional<Money> cache_write = {};   // unset: as input
+  std::optional<Money> output = {};        // needed with `input`
+  std::map<ServiceTier, TierPolicy> tiers = {};
+  std::optional<Money> image = {};          // credits a picture, at most
+  std::optional<Money> characters = {};     // credits per million characters that are spoken
   std::optional<uint64_t> context = {};     // tokens of prompt and answer together
   std::optional<uint64_t> max_output = {};  // most tokens of one choice
 };

@@ -25,9 +25,13 @@ struct PricedModel {
   bool per_call = false;
   Money call_cost;
   TokenRates base, long_context;
-  uint64_t long_above = 0;  // 0: one tier
-  uint64_t context = 0;     // 0: not known
-  uint64_t max_output = 0;  // 0: not known
+  uint64_t long_above = 0;                                     // 0: one tier
+  std::array<std::optional<TokenRates>, kServiceTiers> tiers;  // where they differ from the usual
+  bool only_units = false;                                     // tokens have no price
+  std::optional<Money> image;                                  // one picture
+  std::optional<Money> characters;                             // a million of them
+  uint64_t context = 0;                                        // 0: not known
+  uint64_t max_output = 0;                                     // 0: not known
   bool dated = false;
   bool offered = false;
   std::optional<Provider> provider;  // nothing: priced by the config alone

@@ -60,6 +60,24 @@ uint64_t default_output(const PricedModel& model, uint64_t input_bytes, uint64_t
   return std::max<uint64_t>(1, std::min(most, model.context - prompt));
 }
 
+// A tier that the provider does not name may have been the one that was asked for.
+TokenRates billed_rates(const PricedModel& model, ServiceTier asked, const Usage& usage) {
+  const bool is_long = model.long_above > 0 && usage.input > model.long_above;
+  const TokenRates& usual = is_long ? model.long_context : model.base;
+  const std::optional<TokenRates>& tier =
+      model.tiers[static_cast<size_t>(usage.tier.value_or(asked))];
+  if (!tier) return usual;
+  return usage.tier ? *tier : dearest(usual, *tier);
+}
+
+Offer offer_of(const PricedModel& model) {
+  Offer offer{Alternative::Kind::model, model.name, model.call_cost,
+              !model.per_call && !model.only_units, model.base};
+  offer.image = model.image;
+  offer.characters = model.characters;
+  return offer;
+}
+
 bool cheapest_first(const Offer& a, const Offer& b) {
   return a.cost != b.cost ? a.cost < b.cost : a.name < b.name;
 }
@@ -76,6 +94,18 @@ Quote Tariff::quote_flat(Money price, std::string_view rule) const {
   return quote;
 }
 
+// Pictures and characters are counted in the request: what is held is what is charged.
+std::expected<Quote, Refusal> Tariff::quote_units(const PricedModel& model,
+                                                  const Call& call) const {
+  const bool images = call.unit == BilledUnit::image;
+  const std::optional<Money>& price = images ? model.image : model.characters;
+  if (!price) return std::unexpected(Refusal::price_unknown);
+  const uint64_t count = images ? saturating_product(call.units, kPerMillion) : call.units;
+  Quote quote = quote_flat(Bill().add(count, price->nano()).total(), model.rule);
+  quote.model_ = &model;
+  return quote;
+}
+
 std::expected<Quote, Refusal> Tariff::quote_model(const PricedModel& model,
                                                   const Call& call) const {
   if (model.per_call) {
@@ -84,6 +114,11 @@ std::expected<Quote, Refusal> Tariff::quote_model(const PricedModel& model,
     return quote;
   }
   if (!call.unbounded.empty()) return std::unexpected(Refusal::price_unknown);
+  if (call.unit != BilledUnit::token) return quote_units(model, call);
+  if (model.only_units) return std::unexpected(Refusal::price_unknown);
+  const std::optional<TokenRates>& tier = model.tiers[static_cast<size_t>(call.tier)];
+  // Dearer than usual, and nobody knows by how much.
+  if (call.tier == ServiceTier::priority && !tier) return std::unexpected(Refusal::price_unknown);
   if (call.whole_context && model.context == 0) return std::unexpected(Refusal::price_unknown);
   Quote quote;
   quote.input_tokens_bound_ = call.whole_context ? model.context : call.input_bytes;
@@ -92,6 +127,9 @@ std::expected<Quote, Refusal> Tariff::quote_model(const PricedModel& model,
   quote.per_token_ = true;
   const bool may_be_long = model.long_above > 0 && quote.input_tokens_bound_ > model.long_above;
   quote.rates_ = may_be_long ? dearest(model.base, model.long_context) : model.base;
+  // The provider may serve it at the usual one.
+  if (tier) quote.rates_ = dearest(quote.rates_, *tier);
+  quote.tier_ = call.tier;
   const int64_t input_rate = dearest_input(quote.rates_, call.may_write_cache);
   quote.fixed_ = Bill().add(quote.input_tokens_bound_, input_rate).total();
   const uint64_t each = call.output_tokens_max.value_or(
@@ -124,12 +162,24 @@ std::expected<Quote, Refusal> Tariff::quote_tool(const Call& call, std::string_v
   return std::unexpected(Refusal::price_unknown);
 }
 
+// Of an LLM provider: a pattern was written with something else in mind.
+std::expected<Quote, Refusal> Tariff::quote_exact_path(const Call& call) const {
+  const auto exact = tables_->endpoints.find(call.endpoint);
+  if (exact == tables_->endpoints.end()) return std::unexpected(Refusal::price_unknown);
+  return quote_flat(exact->second.cost, exact->second.rule);
+}
+
 std::expected<Quote, Refusal> Tariff::quote(const Call& call, std::string_view token_name,
                                             bool approved) const {
   if (!call.model.empty()) {
     const PricedModel* model = tables_->find_model(call.model);
-    if (!model) return std::unexpected(Refusal::price_unknown);
-    return quote_model(*model, call);
+    if (model) {
+      const auto quote = quote_model(*model, call);
+      if (quote || call.unit == BilledUnit::token) return quote;
+    }
+    // What is billed by the piece may have a price for its path.
+    return call.unit == BilledUnit::token ? std::unexpected(Refusal::price_unknown)
+                                          : quote_exact_path(call);
   }
   if (call.protocol == Protocol::mcp) {
     const auto quote = quote_tool(call, token_name, approved);
@@ -139,10 +189,7 @@ std::expected<Quote, Refusal> Tariff::quote(const Call& call, std::string_view t
       return quote_flat(rule->cost, rule->rule);
     }
   } else {
-    // Of an LLM provider: a pattern was written with something else in mind.
-    const auto exact = tables_->endpoints.find(call.endpoint);
-    if (exact == tables_->endpoints.end()) return std::unexpected(Refusal::price_unknown);
-    return quote_flat(exact->second.cost, exact->second.rule);
+    return quote_exact_path(call);
   }
   const auto route = tables_->routes.find(call.route);
   if (route == tables_->routes.end()) return std::unexpected(Refusal::price_unknown);
@@ -180,9 +227,10 @@ std::optional<uint64_t> Tariff::affordable_output(const Quote& quote, Money head
 
 Money Tariff::cost(const Quote& quote, const Usage& usage) const {
   if (!quote.per_token_) return quote.worst_;
-  const PricedModel& model = *quote.model_;
-  const bool is_long = model.long_above > 0 && usage.input > model.long_above;
-  const TokenRates& rates = is_long ? model.long_context : model.base;
+  const auto& priority = quote.model_->tiers[static_cast<size_t>(ServiceTier::priority)];
+  // Served dearer than it was asked for, at a price that nobody told.
+  if (usage.tier == ServiceTier::priority && !priority) return quote.worst_;
+  const TokenRates rates = billed_rates(*quote.model_, quote.tier_, usage);
   const uint64_t write_1h = usage.cache_write_1h;
   const uint64_t write = minus_or_zero(usage.cache_write, write_1h);
   // Each subtraction stops at zero: what an upstream reports twice is charged twice.
@@ -310,6 +358,12 @@ std::vector<Offer> Tariff::alternatives(const Call& call, const Quote& quote,
   return offers;
 }
 
+std::optional<Offer> Tariff::offer_of_model(std::string_view name) const {
+  const PricedModel* model = tables_->find_model(name);
+  if (model == nullptr) return std::nullopt;
+  return offer_of(*model);
+}
+
 std::vector<Offer> Tariff::listing() const {
   std::vector<Offer> offers;
   const auto add_flat = [&](Alternative::Kind kind, std::string_view name, Money cost) {
@@ -328,7 +382,7 @@ std::vector<Offer> Tariff::listing() const {
     add_flat(Alternative::Kind::endpoint, rule.path, rule.cost);
   }
   const auto add_model = [&](const PricedModel& model) {
-    Offer offer{Alternative::Kind::model, model.name, model.call_cost, !model.per_call, model.base};
+    Offer offer = offer_of(model);
     const auto known = tables_->builtin_models.find(model.name);
     offer.built_in = known != tables_->builtin_models.end() && &known->second == &model;
     if (known != tables_->builtin_models.end() && !offer.built_in) {

@@ -45,9 +45,13 @@ struct Offer {
   Money cost;              // of one call; of the call at hand when listed as an alternative to it
   bool per_token = false;  // rates apply and cost is zero, in a listing
   TokenRates rates;
+  std::optional<Money> image = {};       // one picture, at most
+  std::optional<Money> characters = {};  // a million of them, spoken
   // In a listing: from the table that comes with the program, or what of it the config replaces.
   bool built_in = false;
   std::optional<TokenRates> replaces = {};
+
+  bool is_per_call() const { return !per_token && !image && !characters; }
 };
 
 class Tariff {
@@ -107,12 +111,17 @@ class Tariff {
   std::vector<Offer> alternatives(const Call& call, const Quote& quote,
                                   std::string_view token_name) const;
 
+  // One model, as in listing(); nothing: it has no price.
+  std::optional<Offer> offer_of_model(std::string_view name) const;
+
   // All that is written in the config, and the models by name. For /.well-known and the console.
   std::vector<Offer> listing() const;
 
  private:
   explicit Tariff(std::unique_ptr<const Tables> tables);
   Quote quote_flat(Money price, std::string_view rule) const;
+  std::expected<Quote, Refusal> quote_units(const PricedModel& model, const Call& call) const;
+  std::expected<Quote, Refusal> quote_exact_path(const Call& call) const;
   std::expected<Quote, Refusal> quote_model(const PricedModel& model, const Call& call) const;
   std::expected<Quote, Refusal> quote_tool(const Call& call, std::string_view token_name,
                                            bool approved) const;

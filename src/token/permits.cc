@@ -76,7 +76,7 @@ std::optional<Refusal> judge(const Caveat& caveat, const Call& call,
     case CaveatKey::tools_deny:
       return unless(!forbids_tool(caveat, call), Refusal::tool_denied);
     case CaveatKey::models:
-      return unless(covers_model(caveat, call), Refusal::model_denied);
+      return unless(call.lists_models || covers_model(caveat, call), Refusal::model_denied);
     case CaveatKey::audience:
       return unless(covers_audience(caveat, audiences), Refusal::audience_denied);
     // Judged elsewhere: judge_time, the ledger's accounts, the quote, the depth rule in verify().

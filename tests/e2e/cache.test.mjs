@@ -119,7 +119,7 @@ test('never for another token, unless the scope says so', async (t) => {
   }
 });
 
-test('what a token may not ask it does not get from the cache, nor once it is revoked', async (t) => {
+test('a hit needs the leave that a call needs: model, and a living token', async (t) => {
   const { gateway, client } = await shop(t, { cache: { ttl: '1h', scope: 'everyone' } });
   await create(client(await gateway.token('agent', '--total-limit', '10')));
   const other = client(await gateway.token('other', '--total-limit', '9', '--model', 'none-1'));

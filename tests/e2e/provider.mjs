@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 // `answer(request)` is asked for each call; request: {method, path, headers, body}. It gives
-//   { status, headers, json }                    a whole answer
+//   { status, headers, json }                    a whole answer; `raw` in place of json: its bytes
 //   { events: [[name | null, data], ...] }       a stream; data is an object or a text
 // with `pauseMs` between events, `cutAfter` events before the connection is torn down, or a text
 // that is sent for ever after them, `endless`.
@@ -31,10 +31,10 @@ export async function startProvider(t, answer) {
 }
 
 async function play(response, answer) {
-  const { status = 200, headers = {}, json, events, pauseMs = 0, cutAfter, endless } = answer;
+  const { status = 200, headers = {}, json, raw, events, pauseMs = 0, cutAfter, endless } = answer;
   if (!events) {
     response.writeHead(status, { 'content-type': 'application/json', ...headers });
-    response.end(JSON.stringify(json));
+    response.end(raw ?? JSON.stringify(json));
     return;
   }
   response.writeHead(status, { 'content-type': 'text/event-stream', ...headers });

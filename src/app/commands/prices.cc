@@ -52,8 +52,12 @@ std::string rate_of(const Json& price, std::string_view name) {
   return is_per_token(price) ? price["per_million_tokens"].at(name).dump() : std::string();
 }
 
+// What is not priced by tokens.
 std::string cost_of(const Json& price) {
-  return price.contains("cost") ? price["cost"].dump() : std::string();
+  if (price.contains("cost")) return price["cost"].dump();
+  if (price.contains("image")) return price["image"].dump() + " a picture";
+  if (!price.contains("per_million_characters")) return {};
+  return price["per_million_characters"].dump() + " a million characters";
 }
 
 Outcome run_list(const Context& context, const ListFlags& flags) {

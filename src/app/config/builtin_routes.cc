@@ -14,11 +14,13 @@ struct ApiRoute {
   std::string_view suffix;  // of the route's name
 };
 
-constexpr std::array<ApiRoute, 4> kOpenaiRoutes = {{
+constexpr std::array<ApiRoute, 6> kOpenaiRoutes = {{
     {LlmApi::chat_completions, "/v1/chat/completions", ""},
     {LlmApi::completions, "/v1/completions", "-completions"},
     {LlmApi::embeddings, "/v1/embeddings", "-embeddings"},
     {LlmApi::responses, "/v1/responses", "-responses"},
+    {LlmApi::images, "/v1/images/generations", "-images"},
+    {LlmApi::speech, "/v1/audio/speech", "-speech"},
 }};
 
 constexpr std::array<ApiRoute, 2> kAnthropicRoutes = {{
@@ -72,6 +74,7 @@ class BuiltinRoutes {
     flow::Route made = route(upstream, "-models", "/v1/models*");
     made.methods = {"GET"};
     made.protocol = Protocol::http;
+    made.lists_models = true;
     draft_.policy.routes[made.name] = Money();  // a list of names costs nothing
     settings_.routes.push_back(std::move(made));
   }

@@ -24,6 +24,27 @@ void read_endpoint(YamlMap map, const std::string& path, Draft& draft) {
   map.finish();
 }
 
+void read_tiers(YamlMap& map, const Currency& currency, tariff::ModelPolicy& model) {
+  std::optional<YamlMap> tiers = map.map("serviceTiers");
+  if (!tiers) return;
+  constexpr std::array<std::pair<const char*, ServiceTier>, 2> known = {
+      {{"flex", ServiceTier::flex}, {"priority", ServiceTier::priority}}};
+  for (const auto& [name, tier] : known) {
+    std::optional<YamlMap> prices = tiers->map(name);
+    if (!prices) continue;
+    const std::optional<Money> input = prices->amount("input", currency);
+    const std::optional<Money> output = prices->amount("output", currency);
+    if (!prices->has("input") || !prices->has("output")) {
+      tiers->complain(name, "needs both input and output");
+    }
+    model.tiers[tier] = {input.value_or(Money()), output.value_or(Money()),
+                         prices->amount("cachedInput", currency),
+                         prices->amount("cacheWrite", currency)};
+    prices->finish();
+  }
+  tiers->finish();
+}
+
 void read_model(YamlMap map, const std::string& name, Draft& draft) {
   const Currency& currency = draft.policy.currency;
   tariff::ModelPolicy model;
@@ -32,6 +53,9 @@ void read_model(YamlMap map, const std::string& name, Draft& draft) {
   model.cached_input = map.amount("cachedInput", currency);
   model.cache_write = map.amount("cacheWrite", currency);
   model.output = map.amount("output", currency);
+  model.image = map.amount("image", currency);
+  model.characters = map.amount("characters", currency);
+  read_tiers(map, currency, model);
   if (auto context = map.whole("context", 1, 1'000'000'000)) {
     model.context = static_cast<uint64_t>(*context);
   }

@@ -327,7 +327,10 @@ bool ChatReader::change(JsonText& body, const LlmEdit& edit, std::string& out) c
 }
 
 std::optional<Usage> ChatReader::read_answer(dom::element answer) const {
-  return read_usages(answer, read_usage);
+  auto usage = read_usages(answer, read_usage);
+  dom::object members;
+  if (usage && !answer.get_object().get(members)) usage->tier = read_billed_tier(members);
+  return usage;
 }
 
 std::unique_ptr<LlmStream> ChatReader::follow(const LlmRequest& request) const {

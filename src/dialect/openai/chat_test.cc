@@ -150,7 +150,7 @@ TEST(Peek, NamesWhatIsUnbounded) {
            {body(R"("modalities":["text","audio"])"), "modalities"},
            {body(R"("web_search_options":{})"), "web_search_options"},
            {body(R"("prediction":{"type":"content","content":"x"})"), "prediction"},
-           {body(R"("service_tier":"priority")"), "service_tier"},
+           {body(R"("service_tier":"scale")"), "service_tier"},
            {body(R"("service_tier":"brand-new")"), "service_tier"},
            {body(R"("best_of":5)"), "best_of"},
            {body(R"("models":["gpt-4"])"), "models"},

@@ -12,8 +12,13 @@ std::expected<void, BadRequest> read_tier(dom::element value, LlmRequest& reques
   if (value.get_string().get(tier)) {
     return std::unexpected(BadRequest{"service_tier must be a string"});
   }
-  const bool is_usual = tier == "auto" || tier == "default" || tier == "flex";
-  if (!is_usual && request.unbounded.empty()) request.unbounded = "service_tier";
+  if (tier == "flex") {
+    request.tier = ServiceTier::flex;
+  } else if (tier == "priority") {
+    request.tier = ServiceTier::priority;
+  } else if (tier != "auto" && tier != "default" && request.unbounded.empty()) {
+    request.unbounded = "service_tier";
+  }
   return {};
 }
 

@@ -10,7 +10,7 @@
 
 namespace satgate::dialect::openai {
 
-// Tiers that never cost more than the default are priced at the default; any other is unbounded.
+// A tier that nobody knows is unbounded.
 std::expected<void, BadRequest> read_tier(simdjson::dom::element value, LlmRequest& request);
 
 // "modalities", if something besides text is asked for.

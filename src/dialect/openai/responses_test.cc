@@ -226,7 +226,7 @@ TEST(ResponsesPeek, NamesMembersThatAreUnbounded) {
     }
   }
   for (const auto& [members, want] : std::initializer_list<std::pair<const char*, const char*>>{
-           {R"("service_tier":"priority")", "service_tier"},
+           {R"("service_tier":"scale")", "service_tier"},
            {R"("service_tier":"")", "service_tier"},
            {R"("modalities":["text","audio"])", "modalities"},
            {R"("modalities":"text")", "modalities"},

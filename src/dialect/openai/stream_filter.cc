@@ -90,6 +90,7 @@ struct StreamFilter::State {
   bool done = false, failed = false;
   std::bitset<kChoicesMax> finished;
   std::optional<Usage> usage;
+  std::optional<ServiceTier> tier;
   bool usage_is_final = false;  // reported after the text, not along with it
   uint64_t output_bytes = 0;
   JsonText json;
@@ -151,10 +152,12 @@ StreamFilter::Step StreamFilter::on_data(std::string_view data) {
   dom::element error;
   if (!chunk.at_key("error").get(error) && !error.is_null()) state.failed = true;
   const bool no_choices = state.read_choices(chunk, data.size());
+  state.tier = std::max(state.tier, read_billed_tier(chunk));
   dom::element usage;
   if (chunk.at_key("usage").get(usage)) return {};
   if (const auto counts = read_usage(usage)) {
     state.usage = state.usage ? larger(*state.usage, *counts) : *counts;
+    state.usage->tier = state.tier;
     state.usage_is_final = no_choices || finished();
   }
   if (state.client_asked_usage) return {};

@@ -58,6 +58,15 @@ std::optional<Usage> read_responses_usage(dom::element element) {
   return read_counts(object, kResponse);
 }
 
+std::optional<ServiceTier> read_billed_tier(dom::object answer) {
+  std::string_view tier;
+  if (answer.at_key("service_tier").get_string().get(tier)) return std::nullopt;
+  if (tier == "default") return ServiceTier::standard;
+  if (tier == "flex") return ServiceTier::flex;
+  if (tier == "priority") return ServiceTier::priority;
+  return std::nullopt;
+}
+
 std::optional<Usage> read_response(dom::element response) {
   dom::object members;
   if (response.get_object().get(members)) return std::nullopt;
@@ -73,6 +82,7 @@ std::optional<Usage> read_response(dom::element response) {
     if (!usage) return std::nullopt;
     result = result ? larger(*result, *usage) : *usage;
   }
+  if (result) result->tier = read_billed_tier(members);
   return result;
 }
 

@@ -16,6 +16,9 @@ namespace satgate::dialect::openai {
 std::optional<Usage> read_usage(simdjson::dom::element usage);
 // Of responses: input_tokens, output_tokens. Both must be there.
 std::optional<Usage> read_responses_usage(simdjson::dom::element usage);
+// `service_tier` of an answer: the one that it is billed by. Nothing: it does not say, or is one
+// that nobody knows.
+std::optional<ServiceTier> read_billed_tier(simdjson::dom::object answer);
 // That of a whole response, or nothing while it is still being made.
 std::optional<Usage> read_response(simdjson::dom::element response);
 

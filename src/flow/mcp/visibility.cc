@@ -1,6 +1,6 @@
 #include "flow/mcp/visibility.h"
 
-#include "token/verifier.h"
+#include "flow/caller.h"
 
 namespace satgate::flow::mcp {
 
@@ -23,27 +23,15 @@ Call tool_call_of(const Settings& settings, const dm::CatalogueEntry& entry, con
 std::vector<dm::ListedTool> visible_tools(Worker& worker, const Settings& settings,
                                           const dm::Catalogue& catalogue,
                                           const Credential& credential, const Call& base) {
-  std::optional<VerifiedToken> token;
-  std::shared_ptr<const TokenRecord> record;
-  // Of a record that can not be read nothing is shown: its calls would be refused.
-  const Result<Credential> acting = worker.as_token(credential, settings);
-  if (acting && acting->kind == Credential::Kind::token) {
-    if (auto verified = worker.verifier.verify(acting->text)) {
-      record = worker.gateway.bank.directory().token(verified->token()).value_or(nullptr);
-      token.emplace(std::move(*verified));
-    }
-  }
+  const Caller caller = caller_of(worker, settings, credential);
   std::vector<dm::ListedTool> visible;
   for (const dm::CatalogueEntry& entry : catalogue.entries()) {
     const Call call = tool_call_of(settings, entry, base);
-    const bool observing = call.mode == Mode::observe;
-    if (!observing && (!token || !record)) continue;
-    if (!observing && token::permits(*token, call, settings.audiences)) continue;
-    const std::string_view name = record ? std::string_view(record->name) : "anonymous";
+    if (!caller.may_make(call, settings)) continue;
     const auto price =
-        settings.tariff->price_of(entry.server, entry.tool.name, entry.listed_name, name);
+        settings.tariff->price_of(entry.server, entry.tool.name, entry.listed_name, caller.name());
     // Without a price it could only be refused.
-    if (!price && !observing) continue;
+    if (!price && call.mode != Mode::observe) continue;
     visible.push_back({&entry, price});
   }
   return visible;
