@@ -1,0 +1,18 @@
+// Byte pair encoding of one piece of a text. Private to the folder.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "dialect/bpe/vocabulary.h"
+
+namespace satgate::dialect::bpe {
+
+// The most that a piece may have: positions in it are 32 bits wide.
+inline constexpr size_t kPieceBytesMax = UINT32_MAX / 4;
+
+// How many tokens a piece becomes, of which nothing merges with its neighbours. Takes n log n steps
+// for n bytes, whatever they are.
+uint64_t count_piece(Vocabulary vocabulary, std::string_view piece);
+
+}  // namespace satgate::dialect::bpe
