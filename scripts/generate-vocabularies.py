@@ -35,6 +35,7 @@ PUBLISHED = {
     "o200k_base": "446a9538cb6c348e3516120d7c08b09f57c36495e2acfffe59a5bf8b0cfb1a2d",
 }
 RANK_BITS = 18
+TOKEN_BYTES_MAX = 255
 WORD = 0xFFFFFFFF
 
 
@@ -88,8 +89,9 @@ def hash_of(token):
 
 
 def table_of(tokens):
-    if len(tokens) >= 1 << RANK_BITS:
-        fail("more tokens than a slot can name")
+    longest = max(map(len, tokens))
+    if len(tokens) >= 1 << RANK_BITS or longest > TOKEN_BYTES_MAX:
+        fail("more tokens, or longer ones, than src/dialect/bpe can name")
     slots = [0] * (len(tokens) * 3 // 2)
     for rank, token in enumerate(tokens):
         value = hash_of(token)
@@ -100,7 +102,7 @@ def table_of(tokens):
     offsets = [0]
     for token in tokens:
         offsets.append(offsets[-1] + len(token))
-    words = [len(tokens), len(slots), max(map(len, tokens)), *slots, *offsets]
+    words = [len(tokens), len(slots), longest, *slots, *offsets]
     return struct.pack(f"<{len(words)}I", *words) + b"".join(tokens)
 
 

@@ -13,14 +13,23 @@ namespace {
 // Memory that a thread keeps between pieces.
 constexpr size_t kKeepBytes = 64 * 1024;
 
-// Two parts side by side that are a token together. The lowest rank merges first, of the same rank
-// the leftmost.
-struct Pair {
-  uint32_t rank = 0;
-  uint32_t at = 0;
-  uint32_t end = 0;
+// Two parts side by side that are a token together, as one number: its rank, where it begins, and
+// its bytes. The lowest rank merges first, of the same rank the leftmost.
+class Pair {
+ public:
+  Pair(uint32_t rank, uint32_t at, uint32_t size)
+      : bits_((uint64_t{rank} << (kAtBits + kSizeBits)) | (uint64_t{at} << kSizeBits) | size) {}
+
+  uint32_t at() const { return static_cast<uint32_t>(bits_ >> kSizeBits) & kPieceBytesMax; }
+  uint32_t end() const { return at() + (static_cast<uint32_t>(bits_) & kTokenBytesMax); }
 
   auto operator<=>(const Pair&) const = default;
+
+ private:
+  static constexpr int kAtBits = 30;
+  static constexpr int kSizeBits = 8;
+
+  uint64_t bits_;
 };
 
 struct Part {
@@ -67,7 +76,7 @@ class Merger {
     if (right >= size()) return false;
     const uint32_t end = parts_[right].end;
     const auto rank = rank_of(vocabulary_, piece_.substr(at, end - at));
-    if (rank) pairs_.push_back({.rank = *rank, .at = at, .end = end});
+    if (rank) pairs_.emplace_back(*rank, at, end - at);
     return rank.has_value();
   }
 
@@ -77,16 +86,16 @@ class Merger {
 
   // Parts only grow: a pair is what it was if it still begins and ends there.
   bool is_stale(const Pair& pair) const {
-    const uint32_t right = parts_[pair.at].end;
-    return right == 0 || right >= size() || parts_[right].end != pair.end;
+    const uint32_t right = parts_[pair.at()].end;
+    return right == 0 || right >= size() || parts_[right].end != pair.end();
   }
 
   void merge(const Pair& pair) {
-    parts_[parts_[pair.at].end].end = 0;
-    parts_[pair.at].end = pair.end;
-    if (pair.end < size()) parts_[pair.end].previous = pair.at;
-    if (pair.at > 0) push_pair(parts_[pair.at].previous);
-    push_pair(pair.at);
+    parts_[parts_[pair.at()].end].end = 0;
+    parts_[pair.at()].end = pair.end();
+    if (pair.end() < size()) parts_[pair.end()].previous = pair.at();
+    if (pair.at() > 0) push_pair(parts_[pair.at()].previous);
+    push_pair(pair.at());
   }
 
   Vocabulary vocabulary_ = Vocabulary::cl100k_base;

@@ -11,6 +11,9 @@
 
 namespace satgate::dialect::bpe {
 
+// No token is longer.
+inline constexpr uint32_t kTokenBytesMax = 255;
+
 // The rank of a token: the lower, the earlier it is merged. Nothing if `bytes` are no token. Every
 // single byte is one.
 std::optional<uint32_t> rank_of(Vocabulary vocabulary, std::string_view bytes);

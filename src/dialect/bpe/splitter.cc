@@ -65,9 +65,9 @@ class Pattern {
   std::expected<size_t, int> match(std::string_view text, uint32_t options) const {
     thread_local const Match found(pcre2_match_data_create(1, nullptr), pcre2_match_data_free);
     if (!code_ || !context_ || !found) return std::unexpected(PCRE2_ERROR_NOMEMORY);
-    const int status = pcre2_match(code_.get(), reinterpret_cast<PCRE2_SPTR>(text.data()),
-                                   text.size(), 0, PCRE2_NO_UTF_CHECK | options, found.get(),
-                                   context_.get());
+    const int status =
+        pcre2_match(code_.get(), reinterpret_cast<PCRE2_SPTR>(text.data()), text.size(), 0,
+                    PCRE2_NO_UTF_CHECK | options, found.get(), context_.get());
     if (status < 0) return std::unexpected(status);
     return pcre2_get_ovector_pointer(found.get())[1];
   }

@@ -21,8 +21,9 @@ class RunningCount {
   explicit RunningCount(Vocabulary vocabulary) : vocabulary_(vocabulary) {}
 
   void add(std::string_view text);
-  // A lower bound of the count of all of it: everything but its end, which may still grow into a
-  // longer piece. It stays where it is after text whose count is not certain.
+  // A lower bound of the count of all of it: everything but the end, two pieces at most, which text
+  // to come may still change. It stays where it is after text whose count is not certain, and after
+  // a piece that does not end.
   uint64_t so_far() const { return count_; }
 
  private:
