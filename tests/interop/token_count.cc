@@ -1,6 +1,6 @@
 // Counts the tokens of texts on standard input, each after a line with its bytes, for
-// tokens.mjs. Prints a line for each: whether the count is certain, and one by cl100k_base and one
-// by o200k_base.
+// tokens.mjs. Prints a line for each: whether the count is certain, and the count, by cl100k_base
+// and by o200k_base.
 #include <fmt/format.h>
 
 #include <iostream>
@@ -19,8 +19,11 @@ int main() {
     if (!size || *size > 1'000'000) return 1;
     text.resize(*size);
     if (!std::cin.read(text.data(), static_cast<std::streamsize>(text.size()))) return 1;
-    fmt::print("{} {} {}\n", is_certain(text) ? 1 : 0, count_tokens(Vocabulary::cl100k_base, text),
-               count_tokens(Vocabulary::o200k_base, text));
+    for (const auto vocabulary : {Vocabulary::cl100k_base, Vocabulary::o200k_base}) {
+      const bool certain = is_certain(vocabulary, text);
+      fmt::print("{} {} ", certain ? 1 : 0, count_tokens(vocabulary, text));
+    }
+    fmt::print("\n");
   }
   return 0;
 }

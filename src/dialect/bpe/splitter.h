@@ -11,9 +11,12 @@
 
 namespace satgate::dialect::bpe {
 
-// Valid UTF-8 that every version of Unicode, from that of the library on, splits alike. Any other
-// text is of no known count.
-bool is_certain(std::string_view text);
+// Valid UTF-8 of characters that every version of Unicode, from that of the library on, splits
+// alike.
+bool has_certain_characters(std::string_view text);
+// The same, of a text that every version of tiktoken splits alike. The count of any other is not
+// known.
+bool is_certain(Vocabulary vocabulary, std::string_view text);
 
 enum class NoPiece : uint8_t {
   more_text,  // what follows could make the first piece longer

@@ -29,7 +29,7 @@ size_t cut_character(std::string_view text) {
 }  // namespace
 
 uint64_t count_tokens(Vocabulary vocabulary, std::string_view text) {
-  if (text.size() > kPieceBytesMax || !is_certain(text)) return text.size();
+  if (text.size() > kPieceBytesMax || !is_certain(vocabulary, text)) return text.size();
   uint64_t count = 0;
   std::string_view rest = text;
   while (!rest.empty()) {
@@ -54,7 +54,7 @@ void RunningCount::add(std::string_view text) {
 void RunningCount::count_pieces() {
   const std::string_view pending = pending_;
   std::string_view rest = pending.substr(0, pending.size() - cut_character(pending));
-  if (!is_certain(rest)) return stop();
+  if (!has_certain_characters(rest)) return stop();
   while (!rest.empty()) {
     const auto piece = first_complete_piece(vocabulary_, rest);
     if (!piece && piece.error() == NoPiece::failed) return stop();

@@ -12,7 +12,7 @@
 namespace satgate::dialect::bpe {
 
 // As tiktoken's encode_ordinary(text) has them. Text that is no valid UTF-8, or that versions of
-// Unicode could split differently, counts as its bytes.
+// Unicode or of tiktoken split differently, counts as its bytes.
 uint64_t count_tokens(Vocabulary vocabulary, std::string_view text);
 
 // Counts text that comes in pieces, which may split characters.

@@ -46,7 +46,9 @@ TEST(CountTokens, AsTiktokenDoes) {
   const auto all = vectors();
   ASSERT_GT(all.size(), 90U);
   for (const Vector& vector : all) {
-    EXPECT_EQ(count_tokens(cl100k_base, vector.text), vector.cl100k) << vector.text;
+    if (is_certain(cl100k_base, vector.text)) {
+      EXPECT_EQ(count_tokens(cl100k_base, vector.text), vector.cl100k) << vector.text;
+    }
     EXPECT_EQ(count_tokens(o200k_base, vector.text), vector.o200k) << vector.text;
   }
 }
@@ -57,6 +59,16 @@ TEST(CountTokens, WhatIsNotCertainCountsAsItsBytes) {
         "assigned later: \u0897", "never assigned: \uffff", "small until lately: \u0295"}) {
     EXPECT_EQ(count_tokens(cl100k_base, text), text.size()) << text;
     EXPECT_EQ(count_tokens(o200k_base, text), text.size()) << text;
+  }
+}
+
+TEST(CountTokens, VersionsOfTiktokenDifferAtTheEnd) {
+  for (const std::string_view text : {"end\n  ", "the end\n ", "end \r\n\t", "end\n\u3000"}) {
+    EXPECT_EQ(count_tokens(cl100k_base, text), text.size());
+    EXPECT_LT(count_tokens(o200k_base, text), text.size());
+  }
+  for (const std::string_view text : {"some\n  end", "some end  ", "some end \n", "\n"}) {
+    EXPECT_EQ(count_tokens(cl100k_base, text), count_tokens(o200k_base, text)) << text;
   }
 }
 
@@ -131,7 +143,7 @@ TEST(RunningCount, IsEverythingButTheEnd) {
       feed(count, text, random, [&](std::string_view fed) {
         EXPECT_LE(count.so_far(), count_tokens(vocabulary, fed));
         // A vector may be one piece of more than the size up to which none is late.
-        if (text.size() < 256 && is_certain(fed)) {
+        if (text.size() < 256 && is_certain(vocabulary, fed)) {
           EXPECT_GE(count.so_far() + end_of(vocabulary, fed), count_tokens(vocabulary, fed)) << fed;
         }
       });

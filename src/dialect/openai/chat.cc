@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "dialect/body.h"
 #include "dialect/json_text.h"
+#include "dialect/openai/input_tokens.h"
 #include "dialect/openai/options.h"
 #include "dialect/openai/stream_filter.h"
 #include "dialect/openai/usage.h"
@@ -328,6 +329,10 @@ bool ChatReader::change(JsonText& body, const LlmEdit& edit, std::string& out) c
 
 std::optional<Usage> ChatReader::read_answer(dom::element answer) const {
   return read_usages(answer, read_usage);
+}
+
+std::optional<uint64_t> ChatReader::count_input(std::string_view model, dom::object members) const {
+  return kind_ == Completions::chat ? chat_tokens(model, members) : prompt_tokens(model, members);
 }
 
 std::unique_ptr<LlmStream> ChatReader::follow(const LlmRequest& request) const {
