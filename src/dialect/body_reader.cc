@@ -29,6 +29,7 @@ std::expected<LlmRequest, BadRequest> BodyReader::peek(std::string_view body) {
   if (request->model.empty()) return std::unexpected(kNoModel);
   model_.assign(request->model);
   request->model = model_;
+  members_ = members;
   accepted_ = true;
   return request;
 }
@@ -36,6 +37,16 @@ std::expected<LlmRequest, BadRequest> BodyReader::peek(std::string_view body) {
 bool BodyReader::edit(std::string_view body, const LlmEdit& edit, std::string& out) {
   if (!accepted_ || body != body_.text() || !change(body_, edit, out)) return false;
   return edit.model.empty() || set_model(edit.model, out);
+}
+
+std::optional<uint64_t> BodyReader::exact_input_tokens(std::string_view body) {
+  if (!accepted_ || body != body_.text()) return std::nullopt;
+  return count_input(model_, members_);
+}
+
+std::optional<uint64_t> BodyReader::count_input(std::string_view /*model*/,
+                                                simdjson::dom::object /*members*/) const {
+  return std::nullopt;
 }
 
 std::optional<Usage> BodyReader::usage(std::string_view answer) {

@@ -4,6 +4,7 @@
 
 #include <simdjson.h>
 
+#include <cstdint>
 #include <expected>
 #include <optional>
 #include <string>
@@ -19,6 +20,7 @@ class BodyReader : public LlmReader {
  public:
   std::expected<LlmRequest, BadRequest> peek(std::string_view body) final;
   [[nodiscard]] bool edit(std::string_view body, const LlmEdit& edit, std::string& out) final;
+  std::optional<uint64_t> exact_input_tokens(std::string_view body) final;
   std::optional<Usage> usage(std::string_view answer) final;
 
  protected:
@@ -27,11 +29,15 @@ class BodyReader : public LlmReader {
   // Edits an accepted body. False: its text cannot be walked.
   virtual bool change(JsonText& body, const LlmEdit& edit, std::string& out) const = 0;
   virtual std::optional<Usage> read_answer(simdjson::dom::element answer) const = 0;
+  // The tokens of an accepted body, where they are known.
+  virtual std::optional<uint64_t> count_input(std::string_view model,
+                                              simdjson::dom::object members) const;
 
  private:
   JsonText body_;
   JsonText answer_;  // apart, so that a request can still be edited after an answer was read
   std::string model_;
+  simdjson::dom::object members_;  // of the body, once it was accepted
   bool accepted_ = false;
 };
 

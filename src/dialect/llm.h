@@ -105,9 +105,18 @@ class LlmReader {
   // Writes the edited body to `out`, replacing its content. `body` must be one that peek accepted
   // last; false if it was not.
   [[nodiscard]] virtual bool edit(std::string_view body, const LlmEdit& edit, std::string& out) = 0;
+  // How many tokens of input the provider bills at most, where that is known better than by the
+  // body's bytes; nothing where it is not. Of OpenAI's own models only: whether the upstream serves
+  // those is not for a reader to know. `body` must be one that peek accepted last. Takes some 15 ns
+  // a byte of prose, and 400 of what an agent may make up: callers bound the size.
+  virtual std::optional<uint64_t> exact_input_tokens(std::string_view body);
   // `usage` of a complete answer; nothing if it has none or is not JSON.
   virtual std::optional<Usage> usage(std::string_view answer) = 0;
   virtual std::unique_ptr<LlmStream> follow(const LlmRequest& request) const = 0;
 };
+
+inline std::optional<uint64_t> LlmReader::exact_input_tokens(std::string_view /*body*/) {
+  return std::nullopt;
+}
 
 }  // namespace satgate::dialect

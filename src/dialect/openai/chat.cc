@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "dialect/body.h"
 #include "dialect/json_text.h"
+#include "dialect/openai/input_tokens.h"
 #include "dialect/openai/options.h"
 #include "dialect/openai/stream_filter.h"
 #include "dialect/openai/usage.h"
@@ -331,6 +332,10 @@ std::optional<Usage> ChatReader::read_answer(dom::element answer) const {
   dom::object members;
   if (usage && !answer.get_object().get(members)) usage->tier = read_billed_tier(members);
   return usage;
+}
+
+std::optional<uint64_t> ChatReader::count_input(std::string_view model, dom::object members) const {
+  return kind_ == Completions::chat ? chat_tokens(model, members) : prompt_tokens(model, members);
 }
 
 std::unique_ptr<LlmStream> ChatReader::follow(const LlmRequest& request) const {

@@ -24,6 +24,8 @@ class ChatReader final : public BodyReader {
   std::expected<LlmRequest, BadRequest> read(simdjson::dom::object members) const override;
   bool change(JsonText& body, const LlmEdit& edit, std::string& out) const override;
   std::optional<Usage> read_answer(simdjson::dom::element answer) const override;
+  std::optional<uint64_t> count_input(std::string_view model,
+                                      simdjson::dom::object members) const override;
 
   const Completions kind_;
 };

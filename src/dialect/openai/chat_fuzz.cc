@@ -1,5 +1,6 @@
-// Whatever peek accepts can be edited, and the edited body means what was wanted. No bytes of a
-// stream make the filter fail or produce a chunk that is no JSON.
+// Whatever peek accepts can be edited, the edited body means what was wanted, and tokens that are
+// known are no more than its bytes. No bytes of a stream make the filter fail or produce a chunk that
+// is no JSON.
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -15,6 +16,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string_view text(reinterpret_cast<const char*>(data), size);
   std::string out;
   if (const auto request = reader.peek(text)) {
+    RELEASE_ASSERT(reader.exact_input_tokens(text).value_or(0) <= size);
     RELEASE_ASSERT(reader.edit(text, {.output_tokens = 3, .include_usage = true}, out));
     const auto edited = again.peek(out);
     RELEASE_ASSERT(edited);

@@ -3,6 +3,7 @@
 #include <array>
 
 #include "dialect/body.h"
+#include "dialect/openai/input_tokens.h"
 #include "dialect/openai/stream_filter.h"
 #include "dialect/openai/usage.h"
 
@@ -53,6 +54,11 @@ std::optional<Usage> EmbeddingsReader::read_answer(dom::element answer) const {
   auto usage = read_usages(answer, read_usage);
   if (usage) usage->output = 0;  // some count the numbers as such, in total_tokens
   return usage;
+}
+
+std::optional<uint64_t> EmbeddingsReader::count_input(std::string_view model,
+                                                      dom::object members) const {
+  return embedding_tokens(model, members);
 }
 
 // No embedding is streamed; should an upstream do so, what it says is followed like a chat.

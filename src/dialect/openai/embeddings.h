@@ -1,6 +1,7 @@
 // Embeddings (POST /v1/embeddings): the answer is numbers, and only the input is paid for.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -18,6 +19,8 @@ class EmbeddingsReader final : public BodyReader {
   std::expected<LlmRequest, BadRequest> read(simdjson::dom::object members) const override;
   bool change(JsonText& body, const LlmEdit& edit, std::string& out) const override;
   std::optional<Usage> read_answer(simdjson::dom::element answer) const override;
+  std::optional<uint64_t> count_input(std::string_view model,
+                                      simdjson::dom::object members) const override;
 };
 
 }  // namespace satgate::dialect::openai
