@@ -91,6 +91,10 @@ class LlmStream {
   virtual bool complete() const = 0;
   // As reported so far, and whether that is all of it.
   virtual const std::optional<Usage>& usage() const = 0;
+  // The text that the last event added to the only answer, as far as all of it is billed as output.
+  virtual std::string_view added_text() const = 0;
+  // Tokens of output that the provider has reported so far, be it not its last word.
+  virtual uint64_t reported_output() const = 0;
   // What to charge: the usage reported at the end, or an upper bound, which is never zero.
   // `all_visible`: every output token of this model is in the answer's text.
   virtual Usage conservative_usage(uint64_t input_bound, uint64_t output_bound,

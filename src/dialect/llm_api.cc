@@ -53,6 +53,12 @@ std::unique_ptr<LlmReader> make_reader(LlmApi api) {
   std::unreachable();
 }
 
+std::string stream_length_end(LlmApi api, uint32_t choices, uint64_t output_tokens) {
+  if (api == LlmApi::messages) return anthropic::stream_length_end(output_tokens);
+  if (api == LlmApi::chat_completions) return openai::stream_length_end(choices);
+  return {};
+}
+
 std::string stream_error(LlmApi api, std::string_view code, std::string_view message,
                          const RequestId& request) {
   if (api == LlmApi::responses) return openai::responses_stream_error(code, message);

@@ -26,6 +26,10 @@ enum class LlmApi : uint8_t {
 Protocol protocol_of(LlmApi api);
 std::unique_ptr<LlmReader> make_reader(LlmApi api);
 
+// What ends a stream as if the model had come to the end of max_tokens, for each of `choices`.
+// Empty: the API has no short way to say it.
+std::string stream_length_end(LlmApi api, uint32_t choices, uint64_t output_tokens);
+
 // A whole event that makes the official SDKs throw, for a stream that must end early: closing
 // without it would look like success.
 std::string stream_error(LlmApi api, std::string_view code, std::string_view message,

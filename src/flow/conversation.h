@@ -33,6 +33,7 @@ struct Passing {
   std::optional<uint64_t> output_tokens;  // of one choice
   bool clamped = false;                   // smaller than asked: say so
   std::optional<uint64_t> input_tokens;   // quoted, at most
+  bool is_per_token = false;              // what was held depends on the tokens
   bool output_visible = false;            // LLM: every output token is in the answer's text
 };
 
@@ -80,6 +81,9 @@ class Conversation {
   // Of an LLM: finds an answer that was given before to the same request in this scope, to be given
   // again by forward(). What it did cost.
   virtual std::optional<Money> find_cached(std::string_view) { return std::nullopt; }
+  // Of an LLM: the tokens of input that will be billed, at most, where that is known better than by
+  // the bytes. It takes time.
+  virtual std::optional<uint64_t> exact_input_tokens() { return std::nullopt; }
   // Of an LLM: what the request says hangs on the answer.
   virtual std::string_view stakes() const { return {}; }
 

@@ -17,6 +17,9 @@ bool is_event_stream(const wire::Fields& fields) {
   return type && lowercase(*type).starts_with("text/event-stream");
 }
 
+// Counting takes up to 0.4 us a byte, if somebody wants it to, and holds up the whole loop.
+constexpr size_t kCountedBytesMax = 32 * 1024;
+
 // Not the request's fault: another upstream may answer it.
 bool is_overload(int status) {
   return status == 408 || status == 429 || status >= 500;
@@ -109,6 +112,21 @@ bool LlmCall::redirect(const Destination& to) {
   return true;
 }
 
+// Only where the upstream is known to count as OpenAI does.
+std::optional<dialect::bpe::Vocabulary> LlmCall::vocabulary() const {
+  if (!settings_.upstreams[route_->upstream].counts_as_openai) return std::nullopt;
+  return dialect::bpe::vocabulary_of(call_.model);
+}
+
+// A little more than was counted: how a chat is framed is documented as an estimate.
+std::optional<uint64_t> LlmCall::exact_input_tokens() {
+  const bool is_asked_model = call_.asked_model.empty();
+  if (!vocabulary() || !is_asked_model || body_.size() > kCountedBytesMax) return std::nullopt;
+  const auto tokens = reader_->exact_input_tokens(body_);
+  if (!tokens) return std::nullopt;
+  return *tokens + *tokens / 64 + 16;
+}
+
 std::string_view LlmCall::stakes() const {
   return http_.request().fields.find("x-satgate-stakes").value_or(std::string_view());
 }
@@ -177,7 +195,10 @@ net::Task<Outcome> LlmCall::hold_answer() {
 void LlmCall::append_event(const wire::SseEvent& event) {
   using Action = dialect::LlmStream::Action;
   dialect::LlmStream::Step step;
-  if (event.has_data) step = stream_->on_data(event.data);
+  if (event.has_data) {
+    step = stream_->on_data(event.data);
+    watch_->add(stream_->added_text(), stream_->reported_output());
+  }
   ending_ = ending_ || step.ends;
   std::string& to = ending_ ? tail_ : out_;
   switch (step.action) {
@@ -204,7 +225,7 @@ net::Task<std::expected<bool, Fault>> LlmCall::relay_piece(std::string_view piec
     co_return std::unexpected(std::move(fault));
   }
   wire::SseEvent event;
-  while (splitter_.next(event))
+  while (!is_past_reservation() && splitter_.next(event))
     append_event(event);
   if (out_.empty()) co_return false;
   if (keep_as_ && sent_.size() <= settings_.cache->answer_bytes_max) sent_ += out_;
@@ -215,6 +236,7 @@ net::Task<std::expected<bool, Fault>> LlmCall::relay_piece(std::string_view piec
 
 net::Task<Outcome> LlmCall::relay_stream() {
   stream_ = reader_->follow(request_);
+  watch_.emplace(output_bound(), vocabulary());
   wire::HeadWriter& writer = write_client_head(http_, *head_);
   if (keep_as_) writer.field("x-satgate-cache", "miss");
   write_call_fields(writer, call_, passing_, {}, settings_.currency);
@@ -226,6 +248,7 @@ net::Task<Outcome> LlmCall::relay_stream() {
     if (piece->empty()) break;
     auto relayed = co_await relay_piece(*piece);
     if (!relayed) co_return stream_outcome(std::move(relayed.error()));
+    if (is_past_reservation()) co_return past_reservation();
     // The answer is there; an upstream that never stops after it must not fill the memory.
     if (tail_.size() > limits::sse_event_bytes_max) co_return stream_outcome(std::nullopt);
   }
@@ -247,10 +270,8 @@ Outcome LlmCall::stream_outcome(std::optional<Fault> fault) {
     outcome.usage = stream_->usage();
   } else {
     // Cut, or silent about usage: bounded by what was asked, never zero.
-    const uint64_t asked = call_.output_tokens_max.value_or(passing_.output_tokens.value_or(0));
-    const uint64_t bound = passing_.output_tokens.value_or(asked) * std::max(1U, call_.choices);
     outcome.usage = stream_->conservative_usage(passing_.input_tokens.value_or(call_.input_bytes),
-                                                bound, passing_.output_visible);
+                                                output_bound(), passing_.output_visible);
     outcome.usage_missing = true;
     keep_as_.reset();
   }
@@ -259,6 +280,40 @@ Outcome LlmCall::stream_outcome(std::optional<Fault> fault) {
     outcome.fault = std::move(fault);
   }
   return outcome;
+}
+
+// Over all choices.
+uint64_t LlmCall::output_bound() const {
+  const uint64_t asked = call_.output_tokens_max.value_or(passing_.output_tokens.value_or(0));
+  return passing_.output_tokens.value_or(asked) * std::max(1U, call_.choices);
+}
+
+// The answer has more than was held for it, and is not at its end.
+bool LlmCall::is_past_reservation() const {
+  return watch_ && watch_->is_past() && !ending_ && passing_.is_per_token;
+}
+
+// What was made so far is owed: it shows as an overrun, which a person has to look at.
+Outcome LlmCall::past_reservation() {
+  Fault fault;
+  fault.source = Fault::Source::upstream;
+  fault.message = "The upstream went past the output that was reserved; the stream was ended.";
+  Outcome outcome = stream_outcome(std::move(fault));
+  outcome.usage->output = std::max(outcome.usage->output, watch_->tokens());
+  outcome.usage_missing = true;
+  return outcome;
+}
+
+std::string LlmCall::early_end(const Fault& fault) const {
+  if (!is_past_reservation()) {
+    return dialect::stream_error(api_, "upstream_failed", fault.message, call_.id);
+  }
+  std::string end;
+  if (settings_.stream_end == StreamEnd::length) {
+    end = dialect::stream_length_end(api_, call_.choices, output_bound());
+  }
+  if (end.empty()) end = dialect::stream_error(api_, "budget_exceeded", fault.message, call_.id);
+  return end;
 }
 
 net::Task<> LlmCall::complete(const Settled& settled) {
@@ -281,9 +336,8 @@ net::Task<> LlmCall::refuse(const Denial& denial) {
 net::Task<> LlmCall::fail(const Fault& fault) {
   if (http_.response_started() && fault.source != Fault::Source::client) {
     // SDKs take a clean end for success: say it in the stream.
-    const std::string error =
-        dialect::stream_error(api_, "upstream_failed", fault.message, call_.id);
-    (void)co_await http_.finish(error);
+    const std::string end = early_end(fault);
+    (void)co_await http_.finish(end);
     co_return;
   }
   co_await respond_fault(http_, call_, fault);

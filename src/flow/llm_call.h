@@ -9,6 +9,7 @@
 
 #include "dialect/llm_api.h"
 #include "flow/conversation.h"
+#include "flow/output_watch.h"
 #include "flow/relay.h"
 #include "flow/worker.h"
 #include "wire/sse.h"
@@ -30,6 +31,7 @@ class LlmCall final : public Conversation {
   bool redirect(const Destination& to) override;
   std::string_view stakes() const override;
   std::optional<Money> find_cached(std::string_view scope) override;
+  std::optional<uint64_t> exact_input_tokens() override;
   net::Task<Outcome> forward(const Passing& passing) override;
   net::Task<> complete(const Settled& settled) override;
   net::Task<> refuse(const Denial& denial) override;
@@ -42,6 +44,11 @@ class LlmCall final : public Conversation {
   net::Task<std::expected<bool, Fault>> relay_piece(std::string_view piece);
   void append_event(const wire::SseEvent& event);
   Outcome stream_outcome(std::optional<Fault> fault);
+  bool is_past_reservation() const;
+  Outcome past_reservation();
+  uint64_t output_bound() const;
+  std::string early_end(const Fault& fault) const;
+  std::optional<dialect::bpe::Vocabulary> vocabulary() const;
   Outcome failed(Fault fault) const;
   Hash256 cache_key(std::string_view scope) const;
   void keep_answer(const Settled& settled);
@@ -66,6 +73,7 @@ class LlmCall final : public Conversation {
   std::string out_;   // events to write now
   std::string tail_;  // the end of the stream: kept back until the call is settled
   bool ending_ = false;
+  std::optional<OutputWatch> watch_;
   // The response cache: what is given again; or under which key this answer is to be kept, and what
   // of a stream was sent so far.
   std::shared_ptr<const CachedAnswer> cached_;

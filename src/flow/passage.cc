@@ -180,6 +180,7 @@ net::Task<> Passage::forward() {
   if (quote_) {
     passing_.price = quote_->worst();
     passing_.input_tokens = quote_->input_tokens_bound();
+    passing_.is_per_token = quote_->is_per_token();
     passing_.output_visible = settings_->tariff->output_is_visible(*quote_);
   }
   if (reservation_ && reservation_->remaining() != Money::max()) {

@@ -71,6 +71,9 @@ class Passage {
 
   net::Task<> hold_quote();
   net::Watermark::Wait recorded();
+  bool fits_call_max() const;
+  bool may_fit_smaller() const;
+  bool tighten();
   bool clamp();
 
   void settle_held();

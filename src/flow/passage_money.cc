@@ -44,21 +44,33 @@ void Passage::deny_misfit(const ledger::Misfit& misfit) {
   if (misfit.refusal == Refusal::budget_in_flight) denial_->retry_after_seconds = 1;
 }
 
+bool Passage::fits_call_max() const {
+  return !token_ || quote_->worst() <= token::call_max(*token_).value_or(Money::max());
+}
+
+bool Passage::may_fit_smaller() const {
+  return denial_ && clamp_can_help(denial_->refusal);
+}
+
+// As it is; then with its input counted in place of bounded; then with a shorter answer.
 net::Task<> Passage::hold() {
   if (stopped() || !quote_) co_return;
-  if (token_) {
-    const std::optional<Money> most = token::call_max(*token_);
-    if (most && quote_->worst() > *most && !clamp()) {
-      deny(Refusal::request_exceeds_budget,
-           fmt::format("This call costs up to {} credits; the token allows {} a call",
-                       format_credits(quote_->worst()), format_credits(*most)));
-      denial_->limit = *most;
-      denial_->required = quote_->worst();
-      co_return;
-    }
+  if (!fits_call_max()) tighten();
+  if (!fits_call_max() && !clamp()) {
+    const Money most = *token::call_max(*token_);
+    deny(Refusal::request_exceeds_budget,
+         fmt::format("This call costs up to {} credits; the token allows {} a call",
+                     format_credits(quote_->worst()), format_credits(most)));
+    denial_->limit = most;
+    denial_->required = quote_->worst();
+    co_return;
   }
   co_await hold_quote();
-  if (denial_ && clamp_can_help(denial_->refusal) && clamp()) {
+  if (may_fit_smaller() && tighten()) {
+    denial_.reset();
+    co_await hold_quote();
+  }
+  if (may_fit_smaller() && clamp()) {
     denial_.reset();
     co_await hold_quote();
   }
@@ -109,6 +121,20 @@ net::Task<> Passage::answer() {
   } else {
     co_await answering_->complete(settled_);
   }
+}
+
+// Counts the tokens of the input, where that is possible: fewer than its bytes. True: quote_ now
+// says less.
+bool Passage::tighten() {
+  if (!quote_->is_per_token()) return false;
+  const std::optional<uint64_t> tokens = answering_->exact_input_tokens();
+  if (!tokens || *tokens >= quote_->input_tokens_bound()) return false;
+  Call counted = call_;
+  counted.input_bytes = *tokens;
+  const auto quote = settings_->tariff->quote(counted, token_name());
+  if (!quote || quote->worst() >= quote_->worst()) return false;
+  take_quote(*quote);
+  return true;
 }
 
 // Lowers the output bound to what is affordable (Law 1.2). True: quote_ and passing_ now say less,

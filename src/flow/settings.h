@@ -27,6 +27,10 @@ namespace satgate::flow {
 
 enum class UpstreamKind : uint8_t { http, openai, anthropic };
 
+// How a stream is ended whose upstream went past what was reserved: as an error, or as if the
+// answer had reached max_tokens.
+enum class StreamEnd : uint8_t { error, length };
+
 // upstreams.NAME
 struct Upstream {
   std::string name;
@@ -38,6 +42,8 @@ struct Upstream {
   // The bound that is written into a chat request which has none. Some servers know only the legacy
   // one, "max_tokens".
   std::string output_bound_name = "max_completion_tokens";
+  // It bills by OpenAI's vocabularies, so that tokens can be counted.
+  bool counts_as_openai = false;
   bool stored_input = true;  // calls whose input lies at the provider; false: they have no price
   bool passthrough = false;  // the agent's own credential goes through (observe only)
   std::optional<Mode> mode;
@@ -80,6 +86,7 @@ struct Settings {
   std::vector<std::pair<std::string, Mode>> mcp_modes;  // of servers that differ from `mode`
   dialect::mcp::PrefixMode mcp_prefix = dialect::mcp::PrefixMode::collision;
   dialect::mcp::DenialStyle mcp_denial = dialect::mcp::DenialStyle::result;
+  StreamEnd stream_end = StreamEnd::error;
   std::optional<int> window_status;   // denials.windowStatus: 402 or 429 for budget_exceeded
   std::vector<BudgetRecord> budgets;  // declared in the config, which owns their limits
   std::vector<std::pair<std::string, std::string>> labels;  // on every event

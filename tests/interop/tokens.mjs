@@ -2,7 +2,7 @@
 //
 //   node tests/interop/tokens.mjs TOKEN_COUNT [SEED]   thousands of random texts
 //   node tests/interop/tokens.mjs TOKEN_COUNT all      every character of Unicode, in context
-//   node tests/interop/tokens.mjs --write              counts the texts of tests/vectors/tokens.json
+//   node tests/interop/tokens.mjs --write              counts those of tests/vectors/tokens.json
 import { spawnSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -27,7 +27,8 @@ function ours(program, texts) {
   }
   const done = spawnSync(program, { input: Buffer.concat(parts), maxBuffer: 1 << 30 })
   if (done.status !== 0) throw new Error(`${program} ended with ${done.status}: ${done.stderr}`)
-  return done.stdout.toString().trimEnd().split('\n').map((line) => line.trim().split(' ').map(Number))
+  const lines = done.stdout.toString().trimEnd().split('\n')
+  return lines.map((line) => line.trim().split(' ').map(Number))
 }
 
 function compare(program, texts) {

@@ -112,6 +112,12 @@ void read_denials(YamlMap& root, flow::Settings& settings) {
       map->complain("windowStatus", "must be 402 or 429");
     }
   }
+  if (auto end = map->text("streamEnd")) {
+    if (*end != "error" && *end != "length") {
+      map->complain("streamEnd", fmt::format("'{}' must be error or length", *end));
+    }
+    settings.stream_end = *end == "length" ? flow::StreamEnd::length : flow::StreamEnd::error;
+  }
   map->finish();
 }
 

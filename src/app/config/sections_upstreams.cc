@@ -40,6 +40,10 @@ void read_llm_options(YamlMap& map, flow::Upstream& upstream) {
     }
     upstream.output_bound_name = *name;
   }
+  const std::string_view host = upstream.identity.host;
+  upstream.counts_as_openai =
+      map.boolean("countTokens")
+          .value_or(host == "api.openai.com" || host.ends_with(".openai.azure.com"));
   if (auto policy = map.text("storedConversations")) {
     if (*policy != "context" && *policy != "refuse") {
       map.complain("storedConversations",

@@ -30,6 +30,7 @@ struct MessageStream::State {
   bool complete = false;
   Counts counts;  // the largest of each so far: reports are running totals
   std::optional<Usage> final_usage;
+  std::string added;
   JsonText json;
 
   void add(const Counts& more) { counts = larger(counts, more); }
@@ -44,6 +45,14 @@ struct MessageStream::State {
     if ((final_usage || is_final(event)) && knows_input()) final_usage = counts.usage();
   }
 
+  // Text and arguments of tools; thinking may be told in a summary.
+  void read_block(dom::element event) {
+    for (const char* place : {"/delta/text", "/delta/partial_json"}) {
+      std::string_view text;
+      if (!event.at_pointer(place).get_string().get(text)) added = text;
+    }
+  }
+
   void read_start(dom::element event) {
     dom::element message;
     if (event.at_key("message").get(message)) return;
@@ -56,16 +65,24 @@ MessageStream::~MessageStream() = default;
 
 MessageStream::Step MessageStream::on_data(std::string_view data) {
   State& state = *state_;
+  state.added.clear();
   const auto event = state.json.parse(data);
   std::string_view type;
   if (!event || event->at_key("type").get_string().get(type)) return {};
   if (type == "message_start") state.read_start(*event);
+  if (type == "content_block_delta") state.read_block(*event);
   if (type == "message_delta") state.read_delta(*event);
   if (type != "message_stop" && type != "error") return {};
   state.complete = true;
   return {.ends = true};
 }
 
+std::string_view MessageStream::added_text() const {
+  return state_->added;
+}
+uint64_t MessageStream::reported_output() const {
+  return state_->counts.usage().output;
+}
 bool MessageStream::complete() const {
   return state_->complete;
 }
@@ -80,6 +97,14 @@ Usage MessageStream::conservative_usage(uint64_t input_bound, uint64_t output_bo
   if (!state_->knows_input()) usage.input = input_bound;
   usage.output = std::max(usage.output, output_bound);
   return usage;
+}
+
+std::string stream_length_end(uint64_t output_tokens) {
+  return "event: message_delta\ndata: "
+         R"({"type":"message_delta","delta":{"stop_reason":"max_tokens","stop_sequence":null},)"
+         R"("usage":{"output_tokens":)" +
+         std::to_string(output_tokens) +
+         "}}\n\nevent: message_stop\ndata: {\"type\":\"message_stop\"}\n\n";
 }
 
 std::string stream_error(std::string_view message, const RequestId& request) {

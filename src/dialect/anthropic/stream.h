@@ -20,6 +20,8 @@ class MessageStream final : public LlmStream {
 
   Step on_data(std::string_view data) override;
   bool complete() const override;  // message_stop or an error was seen
+  std::string_view added_text() const override;
+  uint64_t reported_output() const override;
   // Only once it is final: reported along with the reason why the message stopped.
   const std::optional<Usage>& usage() const override;
   // Without a final report the whole quoted output is charged, and of the input what the start of
@@ -31,6 +33,9 @@ class MessageStream final : public LlmStream {
   struct State;
   std::unique_ptr<State> state_;
 };
+
+// What ends a stream at max_tokens.
+std::string stream_length_end(uint64_t output_tokens);
 
 // A whole event ("event: error\ndata: {...}\n\n") that makes the official SDKs throw, for a stream
 // that must end early. Closing without it would look like a cut.

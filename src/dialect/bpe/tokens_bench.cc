@@ -47,12 +47,13 @@ void BM_Chinese_o200k(benchmark::State& state) {
 }
 BENCHMARK(BM_Chinese_o200k);
 
-// The worst that was found: one piece of which every two bytes merge.
+// One piece of which every two bytes merge.
 void BM_OneLetter_o200k(benchmark::State& state) {
   count(state, Vocabulary::o200k_base, std::string(kBytes, 'a'));
 }
 BENCHMARK(BM_OneLetter_o200k);
 
+// The worst that was found: one piece whose merges lie all over it.
 void BM_RandomLetters_o200k(benchmark::State& state) {
   std::string text;
   for (uint32_t value = 1; text.size() < kBytes; value = value * 1664525 + 1013904223) {

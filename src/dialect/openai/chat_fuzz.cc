@@ -1,6 +1,6 @@
 // Whatever peek accepts can be edited, the edited body means what was wanted, and tokens that are
-// known are no more than its bytes. No bytes of a stream make the filter fail or produce a chunk that
-// is no JSON.
+// known are no more than its bytes. No bytes of a stream make the filter fail or produce a chunk
+// that is no JSON.
 #include <cstdint>
 #include <string>
 #include <string_view>

@@ -14,6 +14,12 @@ bool is_final(std::string_view type) {
   return type == "response.completed" || type == "response.incomplete" || type == "response.failed";
 }
 
+// Events whose `delta` is text that is billed as such; summaries of reasoning are not.
+bool is_output(std::string_view type) {
+  return type == "response.output_text.delta" || type == "response.function_call_arguments.delta" ||
+         type == "response.custom_tool_call_input.delta";
+}
+
 // Servers that are like OpenAI's may send an error without a type; clients throw at it, too.
 bool is_error(dom::element event, std::string_view type) {
   dom::element error;
@@ -26,6 +32,7 @@ bool is_error(dom::element event, std::string_view type) {
 struct ResponsesStream::State {
   bool complete = false;
   std::optional<Usage> final_usage;
+  std::string added;
   JsonText json;
 
   void read_final(dom::element event) {
@@ -43,6 +50,8 @@ struct ResponsesStream::State {
     if (!event || !event->is_object()) return false;
     std::string_view type;
     if (event->at_key("type").get_string().get(type)) type = {};
+    std::string_view delta;
+    if (is_output(type) && !event->at_key("delta").get_string().get(delta)) added = delta;
     if (is_final(type)) read_final(*event);
     return is_final(type) || is_error(*event, type);
   }
@@ -52,11 +61,18 @@ ResponsesStream::ResponsesStream() : state_(std::make_unique<State>()) {}
 ResponsesStream::~ResponsesStream() = default;
 
 ResponsesStream::Step ResponsesStream::on_data(std::string_view data) {
+  state_->added.clear();
   if (!state_->read(data)) return {};
   state_->complete = true;
   return {.ends = true};
 }
 
+std::string_view ResponsesStream::added_text() const {
+  return state_->added;
+}
+uint64_t ResponsesStream::reported_output() const {
+  return state_->final_usage ? state_->final_usage->output : 0;
+}
 bool ResponsesStream::complete() const {
   return state_->complete;
 }

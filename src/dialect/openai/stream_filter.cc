@@ -82,6 +82,27 @@ void cut(std::string_view text, Span span, std::string& out) {
   out.append(text.substr(span.end));
 }
 
+void append_text(dom::object object, std::string_view name, std::string& out) {
+  std::string_view text;
+  if (!object.at_key(name).get_string().get(text)) out += text;
+}
+
+// What a choice says, or hands to a tool.
+void append_added(dom::object choice, std::string& out) {
+  append_text(choice, "text", out);
+  dom::object delta;
+  if (choice.at_key("delta").get_object().get(delta)) return;
+  append_text(delta, "content", out);
+  dom::array calls;
+  if (delta.at_key("tool_calls").get_array().get(calls)) return;
+  for (const dom::element call : calls) {
+    dom::object function;
+    if (!call.at_pointer("/function").get_object().get(function)) {
+      append_text(function, "arguments", out);
+    }
+  }
+}
+
 }  // namespace
 
 struct StreamFilter::State {
@@ -93,6 +114,7 @@ struct StreamFilter::State {
   std::optional<ServiceTier> tier;
   bool usage_is_final = false;  // reported after the text, not along with it
   uint64_t output_bytes = 0;
+  std::string added;
   JsonText json;
   std::string replacement;
 
@@ -108,6 +130,8 @@ void StreamFilter::State::read_choice(dom::element choice, uint64_t whole) {
     output_bytes += whole;
     return;
   }
+  // Of several answers the pieces come mixed.
+  if (choices == 1) append_added(members, added);
   uint64_t index = 0;
   bool ended = false;
   for (const auto [key, value] : members) {
@@ -139,6 +163,7 @@ StreamFilter::~StreamFilter() = default;
 
 StreamFilter::Step StreamFilter::on_data(std::string_view data) {
   State& state = *state_;
+  state.added.clear();
   if (trim(data) == "[DONE]") {
     state.done = true;
     return {.ends = true};
@@ -168,6 +193,12 @@ StreamFilter::Step StreamFilter::on_data(std::string_view data) {
   return {.action = Action::replace, .data = state.replacement};
 }
 
+std::string_view StreamFilter::added_text() const {
+  return state_->added;
+}
+uint64_t StreamFilter::reported_output() const {
+  return state_->usage ? state_->usage->output : 0;
+}
 bool StreamFilter::complete() const {
   return done() || finished() || failed();
 }
@@ -195,6 +226,16 @@ Usage StreamFilter::conservative_usage(uint64_t input_bound, uint64_t output_bou
   usage.output = output_bound;
   if (finished() && all_visible) usage.output = std::min(usage.output, state_->output_bytes);
   return state_->usage ? larger(usage, *state_->usage) : usage;
+}
+
+std::string stream_length_end(uint32_t choices) {
+  std::string out = R"(data: {"id":"","object":"chat.completion.chunk","created":0,"model":"",)"
+                    R"("choices":[)";
+  for (uint32_t i = 0; i < choices; ++i) {
+    if (i > 0) out += ',';
+    out += R"({"index":)" + std::to_string(i) + R"(,"delta":{},"finish_reason":"length"})";
+  }
+  return out + "]}\n\ndata: [DONE]\n\n";
 }
 
 std::string stream_error(std::string_view code, std::string_view message,

@@ -26,6 +26,8 @@ class StreamFilter final : public LlmStream {
   // `[DONE]` was seen, or every choice gave its finish_reason, or the upstream said an error.
   bool complete() const override;
   const std::optional<Usage>& usage() const override;  // the largest, if more than once
+  std::string_view added_text() const override;
+  uint64_t reported_output() const override;
   // Without a final report the whole quoted output is charged, unless all choices finished and all
   // is visible: then output_bytes() bounds it too.
   Usage conservative_usage(uint64_t input_bound, uint64_t output_bound,
@@ -41,6 +43,9 @@ class StreamFilter final : public LlmStream {
   struct State;
   std::unique_ptr<State> state_;
 };
+
+// What ends a stream of so many answers at their longest.
+std::string stream_length_end(uint32_t choices);
 
 // A whole event ("data: {...}\n\n") that makes the official SDKs throw with the code, for a stream
 // that must end early. Closing without it would look like success.

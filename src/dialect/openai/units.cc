@@ -67,6 +67,8 @@ class Unread final : public LlmStream {
  public:
   Step on_data(std::string_view) override { return {}; }
   bool complete() const override { return true; }
+  std::string_view added_text() const override { return {}; }
+  uint64_t reported_output() const override { return 0; }
   const std::optional<Usage>& usage() const override { return none_; }
   Usage conservative_usage(uint64_t, uint64_t, bool) const override { return {}; }
 
