@@ -43,8 +43,7 @@ void AnswerCache::put(const Hash256& key, std::shared_ptr<const CachedAnswer> an
   const size_t size = size_of(*answer);
   const std::lock_guard lock(mutex_);
   if (const auto found = by_key_.find(key); found != by_key_.end()) drop(found->second);
-  while (!entries_.empty() && bytes_ + size > bytes_max)
-    drop(std::prev(entries_.end()));
+  make_room(size, bytes_max);
   if (size > bytes_max) return;
   entries_.push_front({key, std::move(answer)});
   by_key_.emplace(key, entries_.begin());
@@ -55,6 +54,16 @@ void AnswerCache::drop(Entries::iterator entry) {
   bytes_ -= size_of(*entry->answer);
   by_key_.erase(entry->key);
   entries_.erase(entry);
+}
+
+void AnswerCache::make_room(size_t size, size_t bytes_max) {
+  while (!entries_.empty() && bytes_ + size > bytes_max)
+    drop(std::prev(entries_.end()));
+}
+
+void AnswerCache::trim(size_t bytes_max) {
+  const std::lock_guard lock(mutex_);
+  make_room(0, bytes_max);
 }
 
 size_t AnswerCache::bytes() const {

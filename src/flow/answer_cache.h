@@ -49,6 +49,8 @@ class AnswerCache {
   std::shared_ptr<const CachedAnswer> find(const Hash256& key, std::chrono::seconds ttl,
                                            Instant now);
   void put(const Hash256& key, std::shared_ptr<const CachedAnswer> answer, size_t bytes_max);
+  // Lets go of what is more than this.
+  void trim(size_t bytes_max);
   size_t bytes() const;
 
  private:
@@ -61,6 +63,7 @@ class AnswerCache {
     size_t operator()(const Hash256& key) const;
   };
   void drop(Entries::iterator entry);
+  void make_room(size_t size, size_t bytes_max);
 
   mutable std::mutex mutex_;
   Entries entries_;

@@ -50,9 +50,12 @@ TEST(AnswerCache, BytesAreBoundedWhateverComes) {
   }
   cache.put(key(1), answer(std::string(30'000, 'x')), 20'000);
   EXPECT_EQ(cache.find(key(1), seconds(10), kStart), nullptr);
-  // A smaller bound after a reload takes hold with the next answer.
-  cache.put(key(2), answer("two"), 1000);
+  cache.put(key(2), answer("two"), 20'000);
+  cache.trim(1000);
   EXPECT_LE(cache.bytes(), 1000U);
+  EXPECT_NE(cache.find(key(2), seconds(10), kStart), nullptr) << "the latest stays";
+  cache.trim(0);
+  EXPECT_EQ(cache.bytes(), 0U);
 }
 
 }  // namespace

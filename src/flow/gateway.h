@@ -52,7 +52,11 @@ class Gateway {
     const std::lock_guard lock(mutex_);
     return config_;
   }
-  void set_config(Snapshot config) { set(config_, std::move(config)); }
+  void set_config(Snapshot config) {
+    const size_t kept = config.settings->cache ? config.settings->cache->bytes_max : 0;
+    set(config_, std::move(config));
+    answers.trim(kept);
+  }
   void set_keyring(std::shared_ptr<const token::Keyring> k) { set(keyring_, std::move(k)); }
 
   // Told from another thread that more of the record is on disk, or that it never will be.

@@ -21,7 +21,8 @@ async function shop(t, answer, { upstream = {}, config = {} } = {}) {
   return { provider, gateway, client };
 }
 
-const prompt = 'The quick brown fox jumps over the lazy dog. '.repeat(40); // 1,800 bytes, 401 tokens
+// 1,800 bytes, 401 tokens
+const prompt = 'The quick brown fox jumps over the lazy dog. '.repeat(40);
 const ask = (extra = {}) => ({ model: 'gpt-4o', max_tokens: 10,
   messages: [{ role: 'user', content: prompt }], ...extra });
 const usage = { prompt_tokens: 408, completion_tokens: 10, total_tokens: 418 };
