@@ -60,6 +60,23 @@ uint64_t default_output(const PricedModel& model, uint64_t input_bytes, uint64_t
   return std::max<uint64_t>(1, std::min(most, model.context - prompt));
 }
 
+Money bill(const PricedModel& model, const Usage& usage) {
+  const bool is_long = model.long_above > 0 && usage.input > model.long_above;
+  const TokenRates& rates = is_long ? model.long_context : model.base;
+  const uint64_t write_1h = usage.cache_write_1h;
+  const uint64_t write = minus_or_zero(usage.cache_write, write_1h);
+  // Each subtraction stops at zero: what an upstream reports twice is charged twice.
+  const uint64_t plain =
+      minus_or_zero(minus_or_zero(minus_or_zero(usage.input, usage.cached_input), write), write_1h);
+  return Bill()
+      .add(plain, rates.input)
+      .add(usage.cached_input, rates.cached_input)
+      .add(write, rates.cache_write)
+      .add(write_1h, rates.cache_write_1h)
+      .add(usage.output, rates.output)
+      .total();
+}
+
 bool cheapest_first(const Offer& a, const Offer& b) {
   return a.cost != b.cost ? a.cost < b.cost : a.name < b.name;
 }
@@ -173,22 +190,13 @@ std::optional<uint64_t> Tariff::affordable_output(const Quote& quote, Money head
 }
 
 Money Tariff::cost(const Quote& quote, const Usage& usage) const {
-  if (!quote.per_token_) return quote.worst_;
-  const PricedModel& model = *quote.model_;
-  const bool is_long = model.long_above > 0 && usage.input > model.long_above;
-  const TokenRates& rates = is_long ? model.long_context : model.base;
-  const uint64_t write_1h = usage.cache_write_1h;
-  const uint64_t write = minus_or_zero(usage.cache_write, write_1h);
-  // Each subtraction stops at zero: what an upstream reports twice is charged twice.
-  const uint64_t plain =
-      minus_or_zero(minus_or_zero(minus_or_zero(usage.input, usage.cached_input), write), write_1h);
-  return Bill()
-      .add(plain, rates.input)
-      .add(usage.cached_input, rates.cached_input)
-      .add(write, rates.cache_write)
-      .add(write_1h, rates.cache_write_1h)
-      .add(usage.output, rates.output)
-      .total();
+  return quote.per_token_ ? bill(*quote.model_, usage) : quote.worst_;
+}
+
+std::optional<Money> Tariff::cost_unbounded(const Call& call, const Usage& usage) const {
+  const PricedModel* model = call.model.empty() ? nullptr : tables_->find_model(call.model);
+  if (!model || model->per_call) return std::nullopt;
+  return bill(*model, usage);
 }
 
 bool Tariff::output_is_visible(const Quote& quote) const {

@@ -76,6 +76,11 @@ class Tariff {
   // bounds; more is an overrun, which the ledger handles.
   Money cost(const Quote& quote, const Usage& usage) const;
 
+  // What its tokens cost in a call that has no quote, because nothing bounds it. Without what a
+  // provider adds for tiers, tools and sound: for observe, where nothing is held. Nothing: the
+  // model has no rates.
+  std::optional<Money> cost_unbounded(const Call& call, const Usage& usage) const;
+
   // Whether every billed output token of the quoted model appears in its answer. False: it may
   // think in secret, or nothing is known about it.
   bool output_is_visible(const Quote& quote) const;
