@@ -23,8 +23,7 @@ std::expected<TokenApi::Parent, ApiError> TokenApi::find_parent(token::Verifier&
   // An administrator may name a root token; its text is made again from its record.
   TRY_ASSIGN(const auto named, available(directory.token_by_name(text)));
   if (named && !named->parent) {
-    auto again = token::mint(*gateway_.keyring(), named->id, named->caveats, currency());
-    if (again) text = std::move(*again);
+    TRY_ASSIGN(text, text_of(*named));
   }
   std::string why;
   auto verified = verifier.verify(text, &why);
@@ -117,9 +116,7 @@ Reply TokenApi::mint_child(const Json& body) {
   }
   note_lineage(parent, record, child->chain());
   carved_.add(record, child->chain());
-  Json with_token = {{"token", *text}};
-  with_token.update(describe(record, false));
-  return with_token;
+  return describe_with_text(std::move(*text), record);
 }
 
 // The child's place in the lineage is known from now on, used or not. What lies between the root

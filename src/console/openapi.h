@@ -23,7 +23,7 @@ inline constexpr std::string_view kOpenApi = R"json({
     }
    },
    "post": {
-    "summary": "Mint a root token; its text is in this answer only",
+    "summary": "The root token of a name: minted, or the same again for the same terms",
     "requestBody": {
      "required": true,
      "content": {
@@ -77,8 +77,28 @@ inline constexpr std::string_view kOpenApi = R"json({
     },
     "responses": {
      "200": {
-      "description": "token, id, name and limits",
-      "content": {"application/json": {"schema": {"type": "object"}}}
+      "description": "token, id, name, limits and what was spent",
+      "content": {
+       "application/json": {
+        "schema": {
+         "type": "object",
+         "required": ["token", "id", "name", "existing"],
+         "properties": {
+          "token": {"type": "string", "description": "its text, for the agent"},
+          "id": {"type": "string"},
+          "name": {"type": "string"},
+          "existing": {
+           "type": "boolean",
+           "description": "true: it was there, and this is its text as it was minted"
+          }
+         }
+        }
+       }
+      }
+     },
+     "409": {
+      "description": "the name is that of a token with other terms, or of one that was revoked",
+      "$ref": "#/components/responses/Error"
      },
      "default": {"$ref": "#/components/responses/Error"}
     }

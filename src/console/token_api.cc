@@ -4,9 +4,7 @@
 
 #include "base/crypto.h"
 #include "console/narrowing.h"
-#include "console/token_fields.h"
 #include "token/macaroon.h"
-#include "token/mint.h"
 
 namespace satgate::console {
 TokenApi::TokenApi(flow::Gateway& gateway, SaveKeyring save_keyring)
@@ -46,51 +44,6 @@ std::expected<void, ApiError> TokenApi::note(EventKind kind, const TokenRecord& 
     return unavailable(written.error().reason);
   }
   return {};
-}
-
-Reply TokenApi::create(const Json& body) {
-  Fields fields(body, currency());
-  const Time now = gateway_.clock.now();
-  const std::optional<std::string> name = fields.text("name");
-  TokenRecord record;
-  record.limits = fields.limits();
-  record.budget = fields.text("budget").value_or("");
-  record.labels = fields.strings("labels");
-  record.alert_threshold = fields.amount("alert_threshold");
-  const Narrowing narrowing = read_narrowing(fields);
-  TRY(fields.finish());
-  TRY(check_name(name));
-  record.name = *name;
-  store::Directory& directory = gateway_.bank.directory();
-  TRY_ASSIGN(const auto taken, available(directory.token_by_name(record.name)));
-  if (taken) {
-    return conflict(
-        fmt::format("there is a token '{}' already; choose another name, or change that "
-                    "one with 'satgate token update'",
-                    record.name));
-  }
-  if (!record.budget.empty() && !directory.budget(record.budget)) {
-    return bad_request(
-        fmt::format("there is no budget '{0}'; create it with 'satgate budget create "
-                    "--name {0}'",
-                    record.budget));
-  }
-  auto caveats = caveats_of(narrowing, now);
-  if (!caveats) return bad_request(caveats.error().message);
-  const std::shared_ptr<const token::Keyring> keyring = gateway_.keyring();
-  record.id = random_id<TokenId>();
-  record.key_id = keyring->active().id;
-  record.created = now;
-  record.caveats = std::move(*caveats);
-  if (narrowing.expires) record.expires = *parse_expiry(*narrowing.expires, now);
-  auto text = token::mint(*keyring, record.id, record.caveats, currency());
-  if (!text) return bad_request(text.error().message);
-  TRY(note(EventKind::mint, record, "minted"));
-  if (auto added = directory.add_token(record); !added) return conflict(added.error().message);
-  Json out = describe(record, false);
-  Json with_token = {{"token", *text}};
-  with_token.update(out);
-  return with_token;
 }
 
 Json TokenApi::describe(const TokenRecord& record, bool with_lineage) const {
@@ -157,6 +110,8 @@ Reply TokenApi::update(std::string_view id_or_name, const Json& body) {
     return bad_request("nothing to change: give a limit, a label or an alert threshold");
   }
   TokenRecord record = *found;
+  // Who asks for the token again does so in the words in which it was minted.
+  if (!record.minted) record.minted = {record.limits, record.labels, record.alert_threshold};
   std::string detail = "limits changed: " + change_json(change).dump();
   if (expires) {
     auto until = parse_expiry(*expires, gateway_.clock.now());

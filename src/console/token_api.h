@@ -21,6 +21,7 @@ class TokenApi {
  public:
   TokenApi(flow::Gateway& gateway, SaveKeyring save_keyring);
 
+  // Idempotent by name: asked for again in the same words, a token is the same, byte for byte.
   Reply create(const Json& body);
   Reply mint_child(const Json& body);
   Reply list();
@@ -43,6 +44,13 @@ class TokenApi {
   using Found = std::expected<std::shared_ptr<const TokenRecord>, ApiError>;
   Found look_up(std::string_view id_or_name) const;  // null: there is none
   Found find(std::string_view id_or_name) const;     // then it is not_found
+  std::expected<TokenRecord, ApiError> read_request(const Json& body, Time now) const;
+  Reply mint_new(TokenRecord record);
+  Reply mint_again(const TokenRecord& known, const TokenRecord& asked, Time now);
+  Reply renew(const TokenRecord& known, const TokenRecord& asked, Time now);
+  // The text of a root token as it was minted; its key may have been retired since.
+  std::expected<std::string, ApiError> text_of(const TokenRecord& record) const;
+  Json describe_with_text(std::string text, const TokenRecord& record) const;
   Json describe(const TokenRecord& record, bool with_lineage) const;
   // The points below a token, depth first: each with its `depth` below it.
   Json describe_lineage(const TokenRecord& record) const;

@@ -32,6 +32,13 @@ struct LimitOverride {
   bool operator==(const LimitOverride&) const = default;
 };
 
+// What of a token can be changed later.
+struct TokenTerms {
+  SpendLimits limits;
+  std::vector<std::pair<std::string, std::string>> labels;
+  std::optional<Money> alert_threshold;
+};
+
 // A minted token: a root, or a child carved by `mint`. The credential itself is never stored.
 struct TokenRecord {
   TokenId id;
@@ -45,7 +52,8 @@ struct TokenRecord {
   std::string budget;  // named budget it spends from, or empty
   std::vector<std::pair<std::string, std::string>> labels;
   std::optional<Money> alert_threshold;  // 0.8 as Money::nano(800'000'000)
-  std::vector<std::string> caveats;      // as minted, for people
+  std::vector<std::string> caveats;      // as minted: with id and key they are the token's text
+  std::optional<TokenTerms> minted;      // as minted; none: nothing was changed since
   std::optional<TokenId> parent;         // carved from this token
   std::optional<AccountId>
       carved_account;  // the lineage account that holds a carved child's budget

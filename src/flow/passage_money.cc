@@ -140,7 +140,8 @@ bool Passage::tighten() {
 // Lowers the output bound to what is affordable (Law 1.2). True: quote_ and passing_ now say less,
 // and the forwarded body will. The reservation is never shrunk below what the request can cost.
 bool Passage::clamp() {
-  if (!quote_->is_per_token()) return false;
+  // Observe changes nothing of an answer; the call is recorded as one that did not fit.
+  if (observing() || !quote_->is_per_token()) return false;
   Money headroom = worker_.gateway.bank.headroom(path_, call_.at);
   if (token_) headroom = min(headroom, token::call_max(*token_).value_or(Money::max()));
   const auto tokens = settings_->tariff->affordable_output(*quote_, headroom, call_.choices);
@@ -156,7 +157,10 @@ bool Passage::clamp() {
 
 std::optional<Money> Passage::cost_of_outcome() const {
   if (outcome_.free) return Money();
-  if (!quote_) return std::nullopt;
+  if (!quote_) {
+    if (!outcome_.usage || outcome_.usage_missing) return std::nullopt;
+    return settings_->tariff->cost_unbounded(call_, *outcome_.usage);
+  }
   if (outcome_.usage) return settings_->tariff->cost(*quote_, *outcome_.usage);
   return quote_->worst();
 }

@@ -37,8 +37,9 @@ Result<std::string_view> Worker::credential_of(const std::string& token_name) {
   if (!record) return std::string_view();
   refresh();
   Named& named = named_[token_name];
-  if (named.id != record->id || named.text.empty()) {
+  if (named.id != record->id || named.expires != record->expires || named.text.empty()) {
     named.id = record->id;
+    named.expires = record->expires;
     named.text.clear();
     auto text = token::mint(*keyring_, record->id, record->caveats, settings_->currency);
     if (text) named.text = std::move(*text);

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_map>
 
@@ -48,6 +49,7 @@ class Worker {
   std::shared_ptr<const token::Keyring> keyring_;
   struct Named {
     TokenId id;
+    std::optional<Time> expires;  // it may be renewed
     std::string text;
   };
   std::unordered_map<std::string, Named> named_;  // by token name; as many as configs have named

@@ -31,12 +31,13 @@ class ReportTest : public testing::Test {
  protected:
   ReportTest() : clock_(kStart), data_(dir_.path() / "data") { reopen(); }
 
-  void reopen() {
+  void reopen(int64_t keeper_ms = store::BankHooks().keeper_ms) {
     bank_.reset();
     store::BankOptions options;
     options.data_dir = data_;
     store::BankHooks hooks;
     hooks.segment_bytes = 64 * 1024;
+    hooks.keeper_ms = keeper_ms;
     auto bank = Bank::open(options, clock_, hooks);
     ASSERT_TRUE(bank) << bank.error().message;
     bank_ = std::move(*bank);
@@ -63,8 +64,9 @@ class ReportTest : public testing::Test {
     event.call->id = random_id<RequestId>();
     last_request_ = to_string(event.call->id);
     event.call->tool = sample.tool;
-    if (sample.decision == Decision::deny) {
+    if (sample.decision != Decision::allow) {
       event.refusal = Refusal::budget_exhausted;
+      if (sample.decision == Decision::would_deny) event.cost = sample.cost;
       ASSERT_TRUE(bank_->record(event));
       return;
     }
@@ -222,6 +224,23 @@ TEST_F(ReportTest, SearchFindsByEveryFilterAndWorksOnAStoppedGateway) {
   EXPECT_EQ(newest[0].seq, 2U);
   EXPECT_EQ(newest[1].seq, 3U);
   EXPECT_EQ(spend(data_ / "satgate.db", {})->total.calls, 3U);
+}
+
+// Nothing was held for it, so no account says what it cost: the event does, also after a crash.
+TEST_F(ReportTest, WhatObserveLetPassIsSpentAlsoWhenAKillComesBeforeTheBooks) {
+  reopen(60'000);  // the books are of the start
+  call({.team = "cost", .tool = "search", .cost = Money::credits(2)});
+  for (const Money cost : {Money::nano(1), Money::credits(40'000'000) + Money::nano(7)})
+    call({.tool = "search", .cost = cost, .decision = Decision::would_deny});
+  call({.tool = "search", .cost = Money::credits(5), .decision = Decision::deny});
+  const Money all = Money::credits(40'000'002) + Money::nano(8);
+  TempDir killed;
+  dir_.copy_to(killed);
+  EXPECT_EQ(spend_by(SpendBy::tool).total.spent, all);
+  bank_.reset();
+  killed.copy_to(dir_);
+  reopen();
+  EXPECT_EQ(spend_by(SpendBy::tool).total.spent, all);
 }
 
 TEST_F(ReportTest, TheJournalProvesItselfAndItsExport) {

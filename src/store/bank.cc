@@ -167,7 +167,7 @@ std::expected<Receipt, Unavailable> Bank::forfeit(Reservation reservation, Audit
 
 std::expected<void, Unavailable> Bank::record(const AuditEvent& event) {
   std::shared_lock lock(impl_->order);
-  const Impl::Line line{RecordType::event, {}, &event, {}};
+  const Impl::Line line{RecordType::event, {}, &event, event.cost};
   const bool queued = impl_->queue(std::span(&line, 1));
   lock.unlock();
   if (!queued || !flush()) return std::unexpected(impl_->unavailable());

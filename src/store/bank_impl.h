@@ -48,7 +48,7 @@ class Bank::Impl {
   // Brings ledger and journal to where the last run stopped (bank_recovery.cc).
   Result<void> recover(const BankHooks& hooks);
 
-  // A record with its event. `cost` is what the record says was charged.
+  // A record with its event. `cost` is what the record says was spent.
   struct Line {
     RecordType type = RecordType::event;
     std::string_view head;

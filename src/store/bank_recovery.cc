@@ -110,7 +110,7 @@ Result<JournalReader> Bank::Impl::replay_journal(const Run& run) {
     }
     if (!record.carries_event()) continue;
     ++report.events_replayed;
-    if (auto added = rollups_.add(record.event_json(), charged(record)); !added) {
+    if (auto added = rollups_.add(record.event_json(), spent(record)); !added) {
       return fail(
           fmt::format("the journal is damaged: {}: {}", reader.place(), added.error().message));
     }

@@ -93,6 +93,17 @@ Result<void> write_holds(Database& database, const ledger::Changes& changes) {
   return {};
 }
 
+// As the event's JSON says it: a number, and the first member of this name. A label of the same
+// name comes later, and is a text.
+std::optional<Money> cost_of(std::string_view event_json) {
+  constexpr std::string_view member = "\"cost\":";
+  const size_t at = event_json.find(member);
+  if (at == event_json.npos) return std::nullopt;
+  const std::string_view rest = event_json.substr(at + member.size());
+  const auto cost = parse_amount(rest.substr(0, rest.find_first_of(",}")));
+  return cost ? std::optional(*cost) : std::nullopt;
+}
+
 }  // namespace
 
 Result<void> replay(ledger::Ledger& ledger, const RecordView& record) {
@@ -140,7 +151,8 @@ Result<void> replay(ledger::Ledger& ledger, const RecordView& record) {
   return fail("its type is unknown");
 }
 
-std::optional<Money> charged(const RecordView& record) {
+std::optional<Money> spent(const RecordView& record) {
+  if (record.type == RecordType::event) return cost_of(record.event_json());
   if (record.type == RecordType::end) return decode_end(record.payload)->cost;
   if (record.type == RecordType::write_off) return decode_write_off(record.payload)->loss.amount;
   return std::nullopt;

@@ -23,8 +23,9 @@ namespace satgate::store {
 // damaged or contradicts the books.
 Result<void> replay(ledger::Ledger& ledger, const RecordView& record);
 
-// What the record says was charged, if anything. REQUIRES: replay() has taken it.
-std::optional<Money> charged(const RecordView& record);
+// What the record says was spent, if anything: charged to accounts or, in observe, only recorded.
+// REQUIRES: replay() has taken it.
+std::optional<Money> spent(const RecordView& record);
 
 // The number of the event that a checkpoint record signs.
 Result<uint64_t> signed_event(const RecordView& checkpoint);

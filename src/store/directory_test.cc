@@ -72,6 +72,8 @@ TokenRecord full_record() {
   record.labels = {{"team", "core"}, {"project", "p\"\xff"}};
   record.alert_threshold = Money::nano(800'000'000);
   record.caveats = {"tools = a, b.*"};
+  record.minted = TokenTerms{{}, {{"team", "old"}}, Money::nano(500'000'000)};
+  record.minted->limits[Window::month] = Money::credits(9);
   record.parent = random_id<TokenId>();
   record.carved_account = account_id("lineage", "x");
   record.carved = Money::credits(3);
@@ -89,6 +91,9 @@ TEST_F(DirectoryTest, ATokenComesBackWholeAfterARestart) {
   EXPECT_EQ(found->id, record.id);
   EXPECT_EQ(found->override_limits->change.limits[Window::hour], Money::nano(7));
   EXPECT_EQ(found->override_limits->change.lifted, record.override_limits->change.lifted);
+  EXPECT_EQ(found->minted->limits, record.minted->limits);
+  EXPECT_EQ(found->minted->labels, record.minted->labels);
+  EXPECT_EQ(found->minted->alert_threshold, record.minted->alert_threshold);
   EXPECT_EQ(found->parent, record.parent);
   EXPECT_EQ(directory_->token_count(), 1U);
 }

@@ -60,6 +60,24 @@ std::optional<Time> time_from(const json& in, const char* name) {
   return Time{it->get<int64_t>()};
 }
 
+json terms_json(const TokenTerms& terms) {
+  json out = {{"limits", limits_json(terms.limits)}, {"labels", terms.labels}};
+  if (terms.alert_threshold) out["alert_threshold"] = terms.alert_threshold->nano();
+  return out;
+}
+
+std::optional<Money> money_from(const json& in, const char* name) {
+  const auto it = in.find(name);
+  if (it == in.end()) return std::nullopt;
+  return Money::nano(it->get<int64_t>());
+}
+
+TokenTerms terms_from(const json& in) {
+  return {limits_from(in.at("limits")),
+          in.at("labels").get<std::vector<std::pair<std::string, std::string>>>(),
+          money_from(in, "alert_threshold")};
+}
+
 TokenRecord read_token(const json& in) {
   TokenRecord record;
   record.id = id_from<TokenId>(in.at("id"));
@@ -75,10 +93,9 @@ TokenRecord read_token(const json& in) {
   }
   record.budget = in.at("budget");
   record.labels = in.at("labels").get<std::vector<std::pair<std::string, std::string>>>();
-  if (const auto it = in.find("alert_threshold"); it != in.end()) {
-    record.alert_threshold = Money::nano(it->get<int64_t>());
-  }
+  record.alert_threshold = money_from(in, "alert_threshold");
   record.caveats = in.at("caveats").get<std::vector<std::string>>();
+  if (const auto it = in.find("minted"); it != in.end()) record.minted = terms_from(*it);
   if (const auto it = in.find("parent"); it != in.end()) record.parent = id_from<TokenId>(*it);
   if (const auto it = in.find("carved_account"); it != in.end()) {
     record.carved_account = id_from<AccountId>(*it);
@@ -132,6 +149,7 @@ std::string to_json(const TokenRecord& record) {
                        {"lifted", windows_json(record.override_limits->change.lifted)}};
   }
   if (record.alert_threshold) out["alert_threshold"] = record.alert_threshold->nano();
+  if (record.minted) out["minted"] = terms_json(*record.minted);
   if (record.parent) out["parent"] = to_string(*record.parent);
   if (record.carved_account) out["carved_account"] = to_string(*record.carved_account);
   if (record.revoked_at) out["revoked_at"] = record.revoked_at->unix_ns;

@@ -70,6 +70,21 @@ TokenRates billed_rates(const PricedModel& model, ServiceTier asked, const Usage
   return usage.tier ? *tier : dearest(usual, *tier);
 }
 
+Money bill(const TokenRates& rates, const Usage& usage) {
+  const uint64_t write_1h = usage.cache_write_1h;
+  const uint64_t write = minus_or_zero(usage.cache_write, write_1h);
+  // Each subtraction stops at zero: what an upstream reports twice is charged twice.
+  const uint64_t plain =
+      minus_or_zero(minus_or_zero(minus_or_zero(usage.input, usage.cached_input), write), write_1h);
+  return Bill()
+      .add(plain, rates.input)
+      .add(usage.cached_input, rates.cached_input)
+      .add(write, rates.cache_write)
+      .add(write_1h, rates.cache_write_1h)
+      .add(usage.output, rates.output)
+      .total();
+}
+
 Offer offer_of(const PricedModel& model) {
   Offer offer{Alternative::Kind::model, model.name, model.call_cost,
               !model.per_call && !model.only_units, model.base};
@@ -230,19 +245,13 @@ Money Tariff::cost(const Quote& quote, const Usage& usage) const {
   const auto& priority = quote.model_->tiers[static_cast<size_t>(ServiceTier::priority)];
   // Served dearer than it was asked for, at a price that nobody told.
   if (usage.tier == ServiceTier::priority && !priority) return quote.worst_;
-  const TokenRates rates = billed_rates(*quote.model_, quote.tier_, usage);
-  const uint64_t write_1h = usage.cache_write_1h;
-  const uint64_t write = minus_or_zero(usage.cache_write, write_1h);
-  // Each subtraction stops at zero: what an upstream reports twice is charged twice.
-  const uint64_t plain =
-      minus_or_zero(minus_or_zero(minus_or_zero(usage.input, usage.cached_input), write), write_1h);
-  return Bill()
-      .add(plain, rates.input)
-      .add(usage.cached_input, rates.cached_input)
-      .add(write, rates.cache_write)
-      .add(write_1h, rates.cache_write_1h)
-      .add(usage.output, rates.output)
-      .total();
+  return bill(billed_rates(*quote.model_, quote.tier_, usage), usage);
+}
+
+std::optional<Money> Tariff::cost_unbounded(const Call& call, const Usage& usage) const {
+  const PricedModel* model = call.model.empty() ? nullptr : tables_->find_model(call.model);
+  if (!model || model->per_call || model->only_units) return std::nullopt;
+  return bill(billed_rates(*model, call.tier, usage), usage);
 }
 
 bool Tariff::has_price(std::string_view model) const {
@@ -303,7 +312,7 @@ void Tariff::offer_models(std::vector<Offer>& offers, const Call& call, const Qu
   const auto offer = [&](const PricedModel& model) {
     if (&model == quote.model_) return;
     const auto other = quote_model(model, call);
-    if (!other || other->worst() >= quote.worst()) return;
+    if (!other || other->worst() >= quote.worst() || !can_stand_in(quote, *other)) return;
     offers.push_back({Alternative::Kind::model, model.name, other->worst(), false, {}});
   };
   if (!tables_->config_models.empty()) {

@@ -89,6 +89,10 @@ class Tariff {
   // Whether a model could answer in place of the one that was quoted: of the same provider, and an
   // embedding where it is one, as far as both are known.
   bool can_stand_in(const Quote& quote, const Quote& other) const;
+  // What its tokens cost in a call that has no quote, because nothing bounds it. Without what a
+  // provider adds for tiers, tools and sound: for observe, where nothing is held. Nothing: the
+  // model has no rates.
+  std::optional<Money> cost_unbounded(const Call& call, const Usage& usage) const;
 
   // Whether every billed output token of the quoted model appears in its answer. False: it may
   // think in secret, or nothing is known about it.

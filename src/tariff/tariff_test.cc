@@ -371,6 +371,20 @@ TEST(Models, UnboundedInputHasNoPricePerToken) {
   EXPECT_EQ(said(tariff->quote(call, "t")), "1 by models.flat");
 }
 
+TEST(Models, WhatIsUnboundedIsBilledByItsTokensWhereNothingIsHeld) {
+  Policy policy;
+  policy.models["flat"] = {.cost = credits("1")};
+  const auto tariff = make(policy);
+  Call call = chat_call("gpt-4o-mini");
+  call.unbounded = "image_url";
+  const Usage usage{.input = 1000, .cached_input = 400, .output = 100};
+  EXPECT_EQ(tariff->cost_unbounded(call, usage), credits("0.00018"));
+  for (const char* model : {"flat", "nobody-knows-me", ""}) {
+    call.model = model;
+    EXPECT_EQ(tariff->cost_unbounded(call, usage), std::nullopt) << model;
+  }
+}
+
 TEST(Models, DefaultBoundLeavesRoomForThePrompt) {
   const auto tariff = make({});
   const auto bound = [&](std::string_view model, uint64_t bytes) {

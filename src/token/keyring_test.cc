@@ -99,6 +99,16 @@ TEST(Mint, RefusesCaveatsThatWouldNotVerify) {
   EXPECT_FALSE(attenuate("sg_nonsense", std::vector<std::string>{"max_depth = 1"}));
 }
 
+TEST(Mint, GivesTheSameTextAgainWithTheKeyItWasMintedWith) {
+  Keyring ring(secret(1), Time{});
+  const std::vector<std::string> caveats = {"upstream = openai", "expires = 2026-04-01T00:00:00Z"};
+  const std::string minted = mint(ring, TokenId{{1}}, caveats).value();
+  const std::string key = ring.active().id;
+  ASSERT_TRUE(ring.rotate(secret(2), Time::seconds(2)));
+  EXPECT_NE(mint(ring, TokenId{{1}}, caveats).value(), minted);
+  EXPECT_EQ(mint(*ring.find(key), TokenId{{1}}, caveats).value(), minted);
+}
+
 TEST(Mint, IdentitiesHaveOneSpelling) {
   const std::string hex = "00112233445566778899aabbccddeeff";
   EXPECT_EQ(parse_identity("sg1.key." + hex)->key_id, "key");

@@ -75,7 +75,11 @@ std::optional<Identity> parse_identity(std::string_view identifier) {
 
 Result<std::string> mint(const Keyring& keyring, const TokenId& id,
                          std::span<const std::string> caveats, const Currency& currency) {
-  const Key& key = keyring.active();
+  return mint(keyring.active(), id, caveats, currency);
+}
+
+Result<std::string> mint(const Key& key, const TokenId& id, std::span<const std::string> caveats,
+                         const Currency& currency) {
   const std::string identifier = fmt::format("{}{}.{}", kIdentifierPrefix, key.id, to_string(id));
   Macaroon macaroon;
   macaroon.location = kLocation;

@@ -31,6 +31,10 @@ std::optional<Identity> parse_identity(std::string_view identifier);
 Result<std::string> mint(const Keyring& keyring, const TokenId& id,
                          std::span<const std::string> caveats, const Currency& currency = {});
 
+// The same with any key. What was minted before comes out as it was then, byte for byte.
+Result<std::string> mint(const Key& key, const TokenId& id, std::span<const std::string> caveats,
+                         const Currency& currency = {});
+
 // The text of `token` with more caveats. Budgets and rates are keyed by the caveat's place in the
 // chain: the same caveats added twice to the same token give one and the same child and account;
 // give children different `holder` caveats first to keep them apart.

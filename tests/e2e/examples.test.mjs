@@ -5,8 +5,8 @@ import { once } from 'node:events';
 import { cpSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
-import { eventually, freePort, packages, processes, root, run, satgate, scratch, startGateway,
-  startUpstream } from './gateway.mjs';
+import { call, eventually, freePort, packages, processes, root, run, satgate, scratch, startGateway,
+  startProgram, startUpstream, together } from './gateway.mjs';
 import { connect, PRICE } from './mcp_clients.mjs';
 import { llmShop } from './shops.mjs';
 
@@ -62,6 +62,40 @@ test('openai-node: the agent stops at its budget', async (t) => {
   assert.equal(result.code, 0, result.said);
   assert.match(result.stdout, /call 3: \d+ tokens\ncall 4: stopped, Daily budget limit exceeded/);
   assert.match(result.stdout, /spent 3 of 3/);
+});
+
+test('per-user-budgets: each user has a day\'s budget, and keeps the token', async (t) => {
+  const { gateway } = await llmShop(t);
+  const folder = scratch(t);
+  cpSync(path.join(examples, 'per-user-budgets'), folder, { recursive: true });
+  symlinkSync(packages, path.join(folder, 'node_modules'));
+  const env = { ...process.env, SATGATE_ADMIN_URL: gateway.admin, SATGATE_URL: `${gateway.url}/v1`,
+    SATGATE_ADMIN_TOKEN: readFileSync(path.join(gateway.data, 'admin.token'), 'utf8').trim(),
+    MODEL: 'demo-flat', DAILY_LIMIT: '3', PORT: '0' };
+  const startServer = () => startProgram(t, process.execPath, [path.join(folder, 'server.mjs')],
+    { env });
+  const chat = (server, user) => call(`${server.url}/chat`, { method: 'POST',
+    headers: { 'x-user': user }, body: { messages: [{ role: 'user', content: 'Hello' }] } });
+
+  const server = await startServer();
+  const first = await together(3, () => chat(server, '7'));
+  assert.deepEqual(first.map((answer) => answer.status), [200, 200, 200], first[0].text);
+  assert.ok(first.every((answer) => answer.json.object === 'chat.completion'));
+  const refused = await chat(server, '7');
+  assert.equal(refused.status, 429, refused.text);
+  assert.deepEqual(refused.json, { error: 'Daily limit reached. Upgrade for more credits.' });
+  assert.equal((await chat(server, '8')).status, 200, 'each has their own');
+
+  const other = await startServer();
+  assert.equal((await chat(other, '7')).status, 429, 'a fresh process finds the same token');
+  const upgrade = await gateway.cli('token', 'update', 'user-7', '--daily-limit', '50');
+  assert.equal(upgrade.code, 0, upgrade.said);
+  const third = await startServer();
+  for (const process of [server, other, third]) {
+    assert.equal((await chat(process, '7')).status, 200, 'it asks for 3 a day and has 50');
+  }
+  const tokens = await gateway.json('token', 'list');
+  assert.deepEqual(tokens.map((token) => token.name), ['user-7', 'user-8']);
 });
 
 test('cursor: the MCP config of the example reaches the tools, priced', async (t) => {

@@ -125,17 +125,22 @@ export function run(file, args, options = {}) {
   });
 }
 
-// The demo upstreams print "listening http://127.0.0.1:PORT" once they accept connections.
-export async function startUpstream(t, kind, args = []) {
-  const child = new Child(demo, [kind, '--listen', '127.0.0.1:0', ...args]);
+// A program that prints "listening http://127.0.0.1:PORT" once it accepts connections.
+export async function startProgram(t, file, args, options = {}) {
+  const child = new Child(file, args, options);
   atEnd(t, () => child.stop());
   const until = Date.now() + START_MS_MAX;
   for (;;) {
     const found = /^listening (http:\S+)$/m.exec(child.out);
-    if (found) return new Upstream(found[1], child);
-    if (!child.running || Date.now() > until) throw new Error(`${kind} upstream:\n${child.log}`);
+    if (found) return { url: found[1], child };
+    if (!child.running || Date.now() > until) throw new Error(`${args[0]}:\n${child.log}`);
     await sleep(10);
   }
+}
+
+export async function startUpstream(t, kind, args = []) {
+  const { url, child } = await startProgram(t, demo, [kind, '--listen', '127.0.0.1:0', ...args]);
+  return new Upstream(url, child);
 }
 
 class Upstream {

@@ -59,6 +59,13 @@ Outcome run_create(const Context& context, const CreateFlags& flags) {
   put_labels(flags.labels, body);
   TRY_ASSIGN(const AdminClient client, admin(context));
   TRY_ASSIGN(const Json made, client.post("tokens", body));
+  // Programs may ask again; a person who is told a name that is taken expects a token of its own.
+  if (made.value("existing", false)) {
+    return failed(
+        fmt::format("there is a token '{}' already; choose another name, or change that "
+                    "one with 'satgate token update'",
+                    printable(flags.name)));
+  }
   print_minted(context, made);
   return {};
 }
