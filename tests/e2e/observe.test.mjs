@@ -176,7 +176,7 @@ test('what control would refuse passes, and is spent all the same', async (t) =>
   await collect(await create({ messages: PICTURE, stream: true }));
   assert.equal(await would(create({ model: 'nobody-knows-me' })), 'price_unknown');
   assert.equal(await would(own.images.generate({ model: 'x', prompt: 'A cat' })), 'price_unknown');
-  const expected = { 'demo-large': [2, 2 * LARGE], 'nobody-knows-me': [1, 0], '-': [1, 0] };
+  const expected = { 'demo-large': [2, 2 * LARGE], 'nobody-knows-me': [1, 0], x: [1, 0] };
   assert.deepEqual(await report(gateway, 'model'), expected);
   assert.ok((await calls(gateway)).every((event) => event.decision === 'would_deny'));
   await gateway.kill9();
