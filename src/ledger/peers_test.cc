@@ -274,6 +274,7 @@ TEST_F(Peers, PercentLeftIsThatOfTheTightestLimit) {
   EXPECT_EQ(ledger_.percent_left(Path(), {}), 100);
   Path two = path("A", limit(Window::hour, 10));
   ASSERT_TRUE(two.add({id("B"), AccountKind::budget, limit(Window::lifetime, 1000), {}}));
+  ledger_.raise_ceiling(id("B"), AccountKind::budget, Money::credits(1000));
   EXPECT_EQ(ledger_.percent_left(two, {}), 100);
   settle(reserve(two, 7), 7);
   EXPECT_EQ(ledger_.percent_left(two, {}), 30);

@@ -5,10 +5,10 @@ import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 // `answer(request)` is asked for each call; request: {method, path, headers, body}. It gives
-//   { status, headers, json }                    a whole answer; `raw` in place of json: its bytes
+//   { status, headers, json }                    a whole answer; `json` may be text or bytes
 //   { events: [[name | null, data], ...] }       a stream; data is an object or a text
-// with `pauseMs` between events, `cutAfter` events before the connection is torn down, or a text
-// that is sent for ever after them, `endless`.
+// with `pauseMs` between events, `cutAfter` events before the connection is torn down, a text that
+// is sent for ever after them, `endless`, or every `dripBytes` bytes in a packet of their own.
 export async function startProvider(t, answer) {
   const calls = [];
   const server = http.createServer(async (request, response) => {
@@ -21,6 +21,7 @@ export async function startProvider(t, answer) {
     response.on('close', () => { seen.gone = !response.writableFinished; });
     await play(response, await answer(seen));
   });
+  server.on('connection', (socket) => socket.setNoDelay(true));
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   t.after(() => {
@@ -31,17 +32,21 @@ export async function startProvider(t, answer) {
 }
 
 async function play(response, answer) {
-  const { status = 200, headers = {}, json, raw, events, pauseMs = 0, cutAfter, endless } = answer;
+  const { status = 200, headers = {}, json, events, pauseMs = 0, cutAfter, endless, dripBytes } =
+    answer;
   if (!events) {
     response.writeHead(status, { 'content-type': 'application/json', ...headers });
-    response.end(raw ?? JSON.stringify(json));
+    const ready = typeof json === 'string' || Buffer.isBuffer(json);
+    response.end(ready ? json : JSON.stringify(json));
     return;
   }
   response.writeHead(status, { 'content-type': 'text/event-stream', ...headers });
   for (const [i, [name, data]] of events.entries()) {
     if (i === cutAfter) return response.destroy();
     const text = typeof data === 'string' ? data : JSON.stringify(data);
-    response.write(`${name ? `event: ${name}\n` : ''}data: ${text}\n\n`);
+    const event = `${name ? `event: ${name}\n` : ''}data: ${text}\n\n`;
+    if (dripBytes) await drip(response, Buffer.from(event), dripBytes);
+    else response.write(event);
     if (pauseMs) await sleep(pauseMs);
   }
   while (endless && !response.destroyed) {
@@ -49,4 +54,11 @@ async function play(response, answer) {
     await sleep(1);
   }
   response.end();
+}
+
+async function drip(response, bytes, size) {
+  for (let at = 0; at < bytes.length; at += size) {
+    response.write(bytes.subarray(at, at + size));
+    await sleep(1);
+  }
 }

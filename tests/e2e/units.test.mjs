@@ -47,7 +47,7 @@ test('pictures are charged by the piece, errors are free', async (t) => {
 
 test('speech is charged by the character, and arrives as it was sent', async (t) => {
   const sound = Buffer.from([0, 255, 1, 254, 10, 13]);
-  const { gateway, client } = await shop(t, () => ({ raw: sound,
+  const { gateway, client } = await shop(t, () => ({ json: sound,
     headers: { 'content-type': 'audio/mpeg' } }));
   const openai = client(await gateway.token('agent', '--total-limit', '1'));
   const answer = await openai.audio.speech.create({ model: 'voice-1', voice: 'alloy',

@@ -243,7 +243,7 @@ TEST(Edit, SurvivesReadingTheAnswerFirst) {
   const std::string text = body("");
   const auto request = reader.peek(text);
   ASSERT_TRUE(request);
-  EXPECT_TRUE(reader.usage(R"({"usage":{"prompt_tokens":1}})"));
+  EXPECT_TRUE(reader.usage(R"({"usage":{"prompt_tokens":1,"completion_tokens":1}})"));
   EXPECT_EQ(request->model, "gpt-4o");
   std::string out;
   EXPECT_TRUE(reader.edit(text, {}, out));
@@ -284,11 +284,18 @@ TEST(ResponseUsage, OddReports) {
                 ->output,
             25u)
       << "reasoning that only the total shows";
-  EXPECT_EQ(reader.usage(R"({"usage":{"prompt_tokens":1},"usage":{"prompt_tokens":9}})")->input, 9u)
+  EXPECT_EQ(reader
+                .usage(R"({"usage":{"prompt_tokens":1,"total_tokens":1},)"
+                       R"("usage":{"prompt_tokens":9,"completion_tokens":0}})")
+                ->input,
+            9u)
       << "the larger of two";
   for (const auto* text :
        {"", "{}", R"({"usage":null})", R"({"usage":{}})", R"({"usage":{"prompt_tokens":-1}})",
         R"({"usage":{"prompt_tokens":1.5}})", R"({"usage":{"prompt_tokens":"7"}})",
+        R"({"usage":{"prompt_tokens":7}})", R"({"usage":{"prompt_tokens":7,"total_tokens":null}})",
+        R"({"usage":{"prompt_tokens":7,"completion_tokens":null}})",
+        R"({"usage":{"prompt_tokens":null,"completion_tokens":5,"total_tokens":5}})",
         R"({"usage":{"prompt_tokens":1,"completion_tokens":-4}})", R"({"usage":[]})", "[1]",
         "<html>"}) {
     EXPECT_FALSE(reader.usage(text)) << text;

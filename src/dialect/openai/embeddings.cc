@@ -51,9 +51,7 @@ bool EmbeddingsReader::change(JsonText& body, const LlmEdit& /*edit*/, std::stri
 }
 
 std::optional<Usage> EmbeddingsReader::read_answer(dom::element answer) const {
-  auto usage = read_usages(answer, read_usage);
-  if (usage) usage->output = 0;  // some count the numbers as such, in total_tokens
-  return usage;
+  return read_usages(answer, read_embedding_usage);
 }
 
 std::optional<uint64_t> EmbeddingsReader::count_input(std::string_view model,

@@ -28,7 +28,8 @@ TEST(Tier, IsReadFromWholeAnswers) {
   ChatReader chat;
   ResponsesReader responses;
   const auto billed = [&](const std::string& tier) {
-    const auto one = chat.usage(R"({"usage":{"prompt_tokens":1},"service_tier":)" + tier + "}");
+    const auto one =
+        chat.usage(R"({"usage":{"prompt_tokens":1,"total_tokens":1},"service_tier":)" + tier + "}");
     const auto two = responses.usage(
         R"({"status":"completed","usage":{"input_tokens":1,"output_tokens":1},"service_tier":)" +
         tier + "}");
@@ -45,7 +46,8 @@ TEST(Tier, IsReadFromWholeAnswers) {
 TEST(Tier, OfAStreamIsTheDearestThatAChunkNames) {
   StreamFilter stream(true, 1);
   stream.on_data(R"({"service_tier":"priority","choices":[]})");
-  stream.on_data(R"({"service_tier":"default","choices":[],"usage":{"prompt_tokens":1}})");
+  stream.on_data(
+      R"({"service_tier":"default","choices":[],"usage":{"prompt_tokens":1,"total_tokens":2}})");
   ASSERT_TRUE(stream.usage());
   EXPECT_EQ(stream.usage()->tier, ServiceTier::priority);
 }

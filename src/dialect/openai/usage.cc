@@ -10,6 +10,8 @@ namespace {
 
 namespace dom = simdjson::dom;
 
+constexpr std::string_view kTotal = "total_tokens";
+
 struct Names {
   std::string_view input, input_details, output, output_details;
 };
@@ -19,10 +21,16 @@ constexpr Names kCompletion = {"prompt_tokens", "prompt_tokens_details", "comple
 constexpr Names kResponse = {"input_tokens", "input_tokens_details", "output_tokens",
                              "output_tokens_details"};
 
+// Of the members that must be there: null says no more than nothing does.
+bool has(dom::object object, std::string_view name) {
+  dom::element value;
+  return !object.at_key(name).get(value) && !value.is_null();
+}
+
 std::optional<Usage> read_counts(dom::object object, const Names& names) {
   const auto input = read_count(object, names.input);
   const auto output = read_count(object, names.output);
-  const auto total = read_count(object, "total_tokens");
+  const auto total = read_count(object, kTotal);
   const auto cached = read_count(object, names.input_details, "cached_tokens");
   const auto written = read_count(object, names.input_details, "cache_write_tokens");
   const auto reasoning = read_count(object, names.output_details, "reasoning_tokens");
@@ -41,20 +49,24 @@ std::optional<Usage> read_counts(dom::object object, const Names& names) {
 
 std::optional<Usage> read_usage(dom::element element) {
   dom::object object;
-  dom::element prompt;
-  if (element.get_object().get(object) || object.at_key("prompt_tokens").get(prompt)) {
-    return std::nullopt;
-  }
+  if (element.get_object().get(object) || !has(object, kCompletion.input)) return std::nullopt;
+  // Else nobody says what the output was: it is no zero.
+  if (!has(object, kCompletion.output) && !has(object, kTotal)) return std::nullopt;
   return read_counts(object, kCompletion);
+}
+
+std::optional<Usage> read_embedding_usage(dom::element element) {
+  dom::object object;
+  if (element.get_object().get(object) || !has(object, kCompletion.input)) return std::nullopt;
+  auto usage = read_counts(object, kCompletion);
+  if (usage) usage->output = 0;  // some count the numbers as such, in total_tokens
+  return usage;
 }
 
 std::optional<Usage> read_responses_usage(dom::element element) {
   dom::object object;
   if (element.get_object().get(object)) return std::nullopt;
-  for (const std::string_view name : {kResponse.input, kResponse.output}) {
-    dom::element count;
-    if (object.at_key(name).get(count) || count.is_null()) return std::nullopt;
-  }
+  if (!has(object, kResponse.input) || !has(object, kResponse.output)) return std::nullopt;
   return read_counts(object, kResponse);
 }
 

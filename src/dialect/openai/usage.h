@@ -12,8 +12,10 @@
 
 namespace satgate::dialect::openai {
 
-// Of completions and embeddings: prompt_tokens, completion_tokens.
+// Of completions: prompt_tokens, and completion_tokens or total_tokens.
 std::optional<Usage> read_usage(simdjson::dom::element usage);
+// Of embeddings: prompt_tokens. There is no output.
+std::optional<Usage> read_embedding_usage(simdjson::dom::element usage);
 // Of responses: input_tokens, output_tokens. Both must be there.
 std::optional<Usage> read_responses_usage(simdjson::dom::element usage);
 // `service_tier` of an answer: the one that it is billed by. Nothing: it does not say, or is one
