@@ -93,7 +93,7 @@ class LlmStream {
   virtual const std::optional<Usage>& usage() const = 0;
   // The text that the last event added to the only answer, as far as all of it is billed as output.
   virtual std::string_view added_text() const = 0;
-  // Tokens of output that the provider has reported so far, be it not its last word.
+  // Tokens of output that the provider has reported while the answer still goes on; else 0.
   virtual uint64_t reported_output() const = 0;
   // What to charge: the usage reported at the end, or an upper bound, which is never zero.
   // `all_visible`: every output token of this model is in the answer's text.

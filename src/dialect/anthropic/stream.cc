@@ -81,7 +81,7 @@ std::string_view MessageStream::added_text() const {
   return state_->added;
 }
 uint64_t MessageStream::reported_output() const {
-  return state_->counts.usage().output;
+  return state_->final_usage ? 0 : state_->counts.usage().output;
 }
 bool MessageStream::complete() const {
   return state_->complete;

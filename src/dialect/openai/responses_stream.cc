@@ -71,7 +71,7 @@ std::string_view ResponsesStream::added_text() const {
   return state_->added;
 }
 uint64_t ResponsesStream::reported_output() const {
-  return state_->final_usage ? state_->final_usage->output : 0;
+  return 0;
 }
 bool ResponsesStream::complete() const {
   return state_->complete;

@@ -197,7 +197,7 @@ std::string_view StreamFilter::added_text() const {
   return state_->added;
 }
 uint64_t StreamFilter::reported_output() const {
-  return state_->usage ? state_->usage->output : 0;
+  return state_->usage && !finished() ? state_->usage->output : 0;
 }
 bool StreamFilter::complete() const {
   return done() || finished() || failed();
