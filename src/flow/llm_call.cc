@@ -288,9 +288,10 @@ uint64_t LlmCall::output_bound() const {
   return passing_.output_tokens.value_or(asked) * std::max(1U, call_.choices);
 }
 
-// The answer has more than was held for it, and is not at its end.
+// The answer has more than was held for it, and is not at its end. Observe ends nothing.
 bool LlmCall::is_past_reservation() const {
-  return watch_ && watch_->is_past() && !ending_ && passing_.is_per_token;
+  return watch_ && watch_->is_past() && !ending_ && passing_.is_per_token &&
+         call_.mode != Mode::observe;
 }
 
 // What was made so far is owed: it shows as an overrun, which a person has to look at.

@@ -57,7 +57,7 @@ std::string Passage::cache_scope() const {
 }
 
 void Passage::find_cached() {
-  if (stopped() || observing() || !settings_->cache || !record_) return;
+  if (stopped() || observing() || !settings_->cache || !record_ || call_.model.empty()) return;
   const std::optional<Money> cost = answering_->find_cached(cache_scope());
   if (!cost) return;
   const __int128 share = static_cast<__int128>(cost->nano()) * settings_->cache->hit_percent;

@@ -208,13 +208,13 @@ std::optional<PricedModel> Compiler::model(const std::string& name, const ModelP
   const bool rates = policy.input || policy.output || policy.cached_input || policy.cache_write;
   const bool units = policy.image || policy.characters;
   for (const auto& amount : {policy.cost, policy.input, policy.cached_input, policy.cache_write,
-                             policy.output, policy.image, policy.characters}) {
+                             policy.output, policy.reasoning, policy.image, policy.characters}) {
     check_amount(where, amount);
   }
   if (policy.cost && rates) complain(where, "has a cost per call and rates per token; choose one");
   if (rates && !(policy.input && policy.output)) complain(where, "needs both input and output");
   if (policy.max_output == 0u) complain(where + ".max_output", "must be above zero");
-  if (policy.cost && (units || !policy.tiers.empty())) {
+  if (policy.cost && (units || policy.reasoning || !policy.tiers.empty())) {
     complain(where, "has a cost per call and prices by another measure; choose one");
   }
   if (!policy.cost && !rates) {
@@ -243,6 +243,7 @@ std::optional<PricedModel> Compiler::model(const std::string& name, const ModelP
                   policy.cache_write.value_or(Money::nano(input)).nano()};
     model.long_context = model.base;
   }
+  if (policy.reasoning) model.reasoning = policy.reasoning->nano();
   model.image = policy.image;
   model.characters = policy.characters;
   for (const auto& [tier, prices] : policy.tiers)

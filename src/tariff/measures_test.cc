@@ -85,6 +85,26 @@ TEST(Tiers, AmendABuiltInModel) {
   EXPECT_EQ(quote->worst(), credits("1.25"));
 }
 
+TEST(Reasoning, IsChargedAtItsRateAndHeldAtTheDearer) {
+  ModelPolicy model;
+  model.input = credits("0");
+  model.output = credits("10");
+  model.reasoning = credits("30");
+  const auto tariff = make(model);
+  const auto quote = tariff->quote(call(), "t");
+  ASSERT_TRUE(quote);
+  EXPECT_EQ(quote->worst(), credits("30"));
+  Usage usage;
+  usage.output = 1'000'000;
+  usage.reasoning = 400'000;
+  EXPECT_EQ(tariff->cost(*quote, usage), credits("18"));
+  usage.reasoning = 9'000'000;
+  EXPECT_EQ(tariff->cost(*quote, usage), credits("30")) << "it is a part of output";
+  model.reasoning = credits("1");
+  const auto cheaper = make(model);
+  EXPECT_EQ(cheaper->quote(call(), "t")->worst(), credits("10"));
+}
+
 TEST(UnitPrices, AreMultipliedAndKnownBefore) {
   ModelPolicy model;
   model.image = credits("0.04");

@@ -58,6 +58,7 @@ struct ModelPolicy {
   std::optional<Money> cached_input = {};  // unset: as input
   std::optional<Money> cache_write = {};   // unset: as input
   std::optional<Money> output = {};        // needed with `input`
+  std::optional<Money> reasoning = {};     // output that is thought and not said; unset: as output
   std::map<ServiceTier, TierPolicy> tiers = {};
   std::optional<Money> image = {};          // credits a picture, at most
   std::optional<Money> characters = {};     // credits per million characters that are spoken

@@ -27,11 +27,12 @@ struct PricedModel {
   TokenRates base, long_context;
   uint64_t long_above = 0;                                     // 0: one tier
   std::array<std::optional<TokenRates>, kServiceTiers> tiers;  // where they differ from the usual
-  bool only_units = false;                                     // tokens have no price
-  std::optional<Money> image;                                  // one picture
-  std::optional<Money> characters;                             // a million of them
-  uint64_t context = 0;                                        // 0: not known
-  uint64_t max_output = 0;                                     // 0: not known
+  std::optional<int64_t> reasoning;  // nano-credits a million tokens, where it is not as output
+  bool only_units = false;           // tokens have no price
+  std::optional<Money> image;        // one picture
+  std::optional<Money> characters;   // a million of them
+  uint64_t context = 0;              // 0: not known
+  uint64_t max_output = 0;           // 0: not known
   bool dated = false;
   bool offered = false;
   std::optional<Provider> provider;  // nothing: priced by the config alone

@@ -70,9 +70,10 @@ TokenRates billed_rates(const PricedModel& model, ServiceTier asked, const Usage
   return usage.tier ? *tier : dearest(usual, *tier);
 }
 
-Money bill(const TokenRates& rates, const Usage& usage) {
+Money bill(const PricedModel& model, const TokenRates& rates, const Usage& usage) {
   const uint64_t write_1h = usage.cache_write_1h;
   const uint64_t write = minus_or_zero(usage.cache_write, write_1h);
+  const uint64_t thought = std::min(usage.reasoning, usage.output);
   // Each subtraction stops at zero: what an upstream reports twice is charged twice.
   const uint64_t plain =
       minus_or_zero(minus_or_zero(minus_or_zero(usage.input, usage.cached_input), write), write_1h);
@@ -81,7 +82,8 @@ Money bill(const TokenRates& rates, const Usage& usage) {
       .add(usage.cached_input, rates.cached_input)
       .add(write, rates.cache_write)
       .add(write_1h, rates.cache_write_1h)
-      .add(usage.output, rates.output)
+      .add(minus_or_zero(usage.output, thought), rates.output)
+      .add(thought, model.reasoning.value_or(rates.output))
       .total();
 }
 
@@ -145,6 +147,8 @@ std::expected<Quote, Refusal> Tariff::quote_model(const PricedModel& model,
   // The provider may serve it at the usual one.
   if (tier) quote.rates_ = dearest(quote.rates_, *tier);
   quote.tier_ = call.tier;
+  // All of an answer may be thought.
+  quote.rates_.output = std::max(quote.rates_.output, model.reasoning.value_or(0));
   const int64_t input_rate = dearest_input(quote.rates_, call.may_write_cache);
   quote.fixed_ = Bill().add(quote.input_tokens_bound_, input_rate).total();
   const uint64_t each = call.output_tokens_max.value_or(
@@ -245,13 +249,13 @@ Money Tariff::cost(const Quote& quote, const Usage& usage) const {
   const auto& priority = quote.model_->tiers[static_cast<size_t>(ServiceTier::priority)];
   // Served dearer than it was asked for, at a price that nobody told.
   if (usage.tier == ServiceTier::priority && !priority) return quote.worst_;
-  return bill(billed_rates(*quote.model_, quote.tier_, usage), usage);
+  return bill(*quote.model_, billed_rates(*quote.model_, quote.tier_, usage), usage);
 }
 
 std::optional<Money> Tariff::cost_unbounded(const Call& call, const Usage& usage) const {
   const PricedModel* model = call.model.empty() ? nullptr : tables_->find_model(call.model);
   if (!model || model->per_call || model->only_units) return std::nullopt;
-  return bill(billed_rates(*model, call.tier, usage), usage);
+  return bill(*model, billed_rates(*model, call.tier, usage), usage);
 }
 
 bool Tariff::has_price(std::string_view model) const {

@@ -53,6 +53,7 @@ void read_model(YamlMap map, const std::string& name, Draft& draft) {
   model.cached_input = map.amount("cachedInput", currency);
   model.cache_write = map.amount("cacheWrite", currency);
   model.output = map.amount("output", currency);
+  model.reasoning = map.amount("reasoning", currency);
   model.image = map.amount("image", currency);
   model.characters = map.amount("characters", currency);
   read_tiers(map, currency, model);
