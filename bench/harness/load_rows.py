@@ -41,6 +41,7 @@ SCENES = {
                  goals={"-cpu": Goal("ratio <= 1.0", aim="0.85x")}),
     "mcp": Scene(64, kind="mcp", goals={"": Goal("ratio >= 0.6")}),
     "chat": Scene(64, kind="chat"),
+    "chat-stream": Scene(64, kind="stream"),
 }
 
 
@@ -84,7 +85,8 @@ def figures(name, scene, rounds, said=""):
         columns[:0] = [("-p50", f"{what}, us added", added("p50_us"), 1),
                        ("-p99", f"{what}, us added", added("p99_us"), 1)]
     else:
-        columns[:0] = [("", f"{what}, req/s", value("rps"), 0),
+        counted = "streams/s" if scene.kind == "stream" else "req/s"
+        columns[:0] = [("", f"{what}, {counted}", value("rps"), 0),
                        ("-p50", f"{what}, us", value("p50_us"), 0),
                        ("-p99", f"{what}, us", value("p99_us"), 0)]
     note = "; ".join(filter(None, [said, notes(rounds, scene)]))
@@ -185,8 +187,9 @@ def checked_sample(stage, scene, name, seconds):
 def check_metered(counted, scene, answered):
     if counted["allowed"] != answered or counted["refused"]:
         raise SystemExit(f"of {answered} answered calls the gateway counted {counted}")
-    if scene.kind != "chat" and abs(counted["spent"] - answered * PRICE) > PRICE / 2:
-        raise SystemExit(f"{answered} calls at {PRICE} credits cost {counted['spent']}")
+    price = PRICE[scene.kind]
+    if abs(counted["spent"] - answered * price) > price / 2:
+        raise SystemExit(f"{answered} calls at {price} credits cost {counted['spent']}")
 
 
 def one_sample(stage, scene, name, seconds, request):

@@ -2,7 +2,8 @@
 import json
 
 BODY_BYTES = 1024
-PRICE = 0.001  # of an `api` or `mcp` call, as in wire/satgate.yaml
+# Of a call, in credits: the prices of wire/satgate.yaml, the tokens of wire/answers.cc.
+PRICE = {"api": 0.001, "mcp": 0.001, "chat": (240 + 2 * 8) / 1e6, "stream": (240 + 2 * 60) / 1e6}
 
 # What kind of token a request carries.
 TOKEN_OF = {"api": "api", "mcp": "mcp", "chat": "chat", "stream": "chat"}

@@ -24,7 +24,6 @@ START_SECONDS = 120
 REST_SECONDS = 30
 PR_SET_PDEATHSIG = 1
 UPSTREAM = "upstream"
-STREAM_INTERVAL_MS, STREAM_EVENTS = 200, 30
 
 
 def free_port():
@@ -94,6 +93,7 @@ class Stage(contextlib.AbstractContextManager):
 
     def __init__(self, build, scratch):
         self.build, self.scratch = build, scratch
+        self.pace = ()  # of the upstream's streams: interval in ms, events; else all at once
         self.pids, self.processes = {}, {}
         self.ports, self.admin_ports, self.tls_ports, self.tokens = {}, {}, {}, {}
 
@@ -186,8 +186,8 @@ class Stage(contextlib.AbstractContextManager):
 
     def start_upstream(self):
         self.ports[UPSTREAM] = free_port()
-        self.start(UPSTREAM, [self.build / "bench-upstream", self.ports[UPSTREAM],
-                              STREAM_INTERVAL_MS, STREAM_EVENTS], LOAD_CORE)
+        self.start(UPSTREAM, [self.build / "bench-upstream", self.ports[UPSTREAM], *self.pace],
+                   LOAD_CORE)
 
     def start_nginx(self, name):
         self.tls_ports[name] = free_port()
