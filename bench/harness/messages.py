@@ -15,7 +15,7 @@ CAVEATS = {
 }
 
 
-def text(kind, token):
+def text(kind, token, extra_fields):
     target, body = {
         "api": ("/api/answer", {"query": "what does it cost"}),
         "mcp": ("/mcp", {"jsonrpc": "2.0", "id": 7, "method": "tools/call", "params": {
@@ -26,7 +26,7 @@ def text(kind, token):
     body = padded(body, {"mcp": ("params", "arguments", "text"), "api": ("text",)}.get(
         kind, ("messages", 0, "content")))
     fields = ["Host: 127.0.0.1", f"Authorization: Bearer {token}",
-              "Content-Type: application/json", f"Content-Length: {len(body)}"]
+              "Content-Type: application/json", f"Content-Length: {len(body)}", *extra_fields]
     if kind == "mcp":
         fields += ["Accept: application/json, text/event-stream",
                    "MCP-Protocol-Version: 2025-06-18"]
