@@ -41,4 +41,5 @@ bench: ## every figure of bench/README.md, ours against nginx and haproxy, as on
 	@scripts/bench
 
 clean: ## remove build/ and the installed npm packages
-	rm -rf build tests/e2e/node_modules scripts/vocabularies/node_modules
+	rm -rf build tests/e2e/node_modules scripts/vocabularies/node_modules \
+	  bench/portkey/node_modules

@@ -10,7 +10,7 @@ import time
 
 import stage as stages
 from messages import PRICE
-from table import Goal, row
+from table import PORTKEY, Goal, row
 
 WARMUP_MS = 500
 FOREIGN_MAX = 0.08  # of a core, taken by something else: the sample is repeated
@@ -18,6 +18,7 @@ REPEATS_MAX = 2
 SYNCS = 60          # of the disk, for the note of the strict rows
 LOAD_FULL = 0.97    # of its core; then more requests could not have been sent
 PEERS = ("nginx", "haproxy")
+CHAT_PEERS = (*PEERS, PORTKEY)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,6 +28,7 @@ class Scene:
     ours: str = "ours"        # which of our processes stands for SatGate
     tls: bool = False
     one_core: bool = False    # proxy, load and upstream share a core: no wake-ups across cores
+    peers: tuple = PEERS      # who else is measured
     goals: dict = dataclasses.field(default_factory=dict)  # by the suffix of the row
 
 
@@ -40,18 +42,23 @@ SCENES = {
     "tls": Scene(64, ours="ours-tls", tls=True,
                  goals={"-cpu": Goal("ratio <= 1.0", aim="0.85x")}),
     "mcp": Scene(64, kind="mcp", goals={"": Goal("ratio >= 0.6")}),
-    "chat": Scene(64, kind="chat"),
+    "chat": Scene(64, kind="chat", peers=CHAT_PEERS),
+    "chat-stream": Scene(64, kind="stream", peers=CHAT_PEERS),
 }
 
 
 def rows(stage, name, asked):
-    scene = SCENES[name]
+    scene, said = SCENES[name], []
+    if PORTKEY in scene.peers and not stages.has_portkey():
+        scene = dataclasses.replace(scene, peers=PEERS)
+        said.append("without portkey, which is not installed")
     mine = play(stage, name, scene, asked.rounds, asked.seconds)
     asked.samples += mine
     by_round = {}
     for sample in mine:
         by_round.setdefault(sample["round"], {})[sample["name"]] = sample
-    said = disk_note(stage.scratch) if scene.ours == "ours-strict" else ""
+    if scene.ours == "ours-strict":
+        said.append(disk_note(stage.scratch))
     return figures(name, scene, list(by_round.values()), said)
 
 
@@ -71,7 +78,7 @@ def disk_note(folder):
     return f"a sync of this disk takes {statistics.median(took) * 1e3:.1f} ms; a call waits for two"
 
 
-def figures(name, scene, rounds, said=""):
+def figures(name, scene, rounds, said):
     def value(key):
         return lambda measured, who: measured[who][key]
 
@@ -84,10 +91,11 @@ def figures(name, scene, rounds, said=""):
         columns[:0] = [("-p50", f"{what}, us added", added("p50_us"), 1),
                        ("-p99", f"{what}, us added", added("p99_us"), 1)]
     else:
-        columns[:0] = [("", f"{what}, req/s", value("rps"), 0),
+        counted = "streams/s" if scene.kind == "stream" else "req/s"
+        columns[:0] = [("", f"{what}, {counted}", value("rps"), 0),
                        ("-p50", f"{what}, us", value("p50_us"), 0),
                        ("-p99", f"{what}, us", value("p99_us"), 0)]
-    note = "; ".join(filter(None, [said, notes(rounds, scene)]))
+    note = "; ".join(said + notes(rounds, scene))
     return [row(name + suffix, text, rounds, get, digits, scene.goals.get(suffix),
                 note if number == 0 else "")
             for number, (suffix, text, get, digits) in enumerate(columns)]
@@ -96,19 +104,19 @@ def figures(name, scene, rounds, said=""):
 def notes(rounds, scene):
     """What a reader must know to believe a figure, or not to."""
     if scene.one_core:
-        return "; ".join(disturbed(rounds))
+        return disturbed(rounds)
     said = []
-    full = [name for name in ("ours", *PEERS)
+    full = [name for name in ("ours", *scene.peers)
             if median_of(rounds, name, "load_util") >= LOAD_FULL]
     if "ours" in full:
         said.append("load core full: at least this ratio")
     if "nginx" in full:
         said.append("load core full under nginx: at most this ratio")
     said += disturbed(rounds)
-    for name in ("ours", *PEERS):
+    for name in ("ours", *scene.peers):
         if not all(measured[name]["came_to_rest"] for measured in rounds):
             said.append(f"{name} did not come to rest")
-    return "; ".join(said)
+    return said
 
 
 def disturbed(rounds):
@@ -124,7 +132,7 @@ def median_of(rounds, name, key):
 
 def play(stage, name, scene, rounds, seconds):
     """All samples, each what bench-load says and whose it is."""
-    names = [*PEERS, scene.ours] + (["direct"] if scene.one_core else [])
+    names = [*scene.peers, scene.ours] + (["direct"] if scene.one_core else [])
     core = stages.LOAD_CORE if scene.one_core else stages.PROXY_CORE
     for who in names:
         stage.need(who)
@@ -185,8 +193,9 @@ def checked_sample(stage, scene, name, seconds):
 def check_metered(counted, scene, answered):
     if counted["allowed"] != answered or counted["refused"]:
         raise SystemExit(f"of {answered} answered calls the gateway counted {counted}")
-    if scene.kind != "chat" and abs(counted["spent"] - answered * PRICE) > PRICE / 2:
-        raise SystemExit(f"{answered} calls at {PRICE} credits cost {counted['spent']}")
+    price = PRICE[scene.kind]
+    if abs(counted["spent"] - answered * price) > price / 2:
+        raise SystemExit(f"{answered} calls at {price} credits cost {counted['spent']}")
 
 
 def one_sample(stage, scene, name, seconds, request):

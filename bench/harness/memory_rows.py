@@ -11,6 +11,7 @@ from table import Goal, row, single
 
 IDLE_CONNECTIONS = 10_000
 STREAMS = 2_000
+STREAM_INTERVAL_MS, STREAM_EVENTS = 200, 30
 ROUNDS_MAX = 3
 POLL_SECONDS = 0.05
 
@@ -45,6 +46,7 @@ def streams(stage, asked):
     """Paced streams, all at once; in turns, as load_rows does. The upstream's own delay is that of
     "direct"."""
     names = ["nginx", "haproxy", "ours", "direct"]
+    stage.pace = (STREAM_INTERVAL_MS, STREAM_EVENTS)
     for who in names:
         stage.need(who)
     by_round = [{} for _ in range(min(asked.rounds, ROUNDS_MAX))]
@@ -58,7 +60,7 @@ def streams(stage, asked):
         return lambda measured, who: (measured[who][key] - measured["direct"][key]) / 1000
     note = "; ".join(load_rows.disturbed(by_round))
     at_once = min(measured["ours"]["at_once"] for measured in by_round)
-    rate = STREAMS * 1000 / stages.STREAM_INTERVAL_MS
+    rate = STREAMS * 1000 / STREAM_INTERVAL_MS
     what = f"{STREAMS} streams, ms added to a chunk"
     return [
         row("streams-p50", what, by_round, added("p50_us"), 3, note=note),
@@ -78,7 +80,7 @@ def stream_sample(stage, who):
     began, foreign = time.monotonic(), stage.foreign_seconds()
     client = subprocess.Popen(
         [stage.build / "bench-streams", str(stage.port(who)), str(STREAMS),
-         str(stages.STREAM_EVENTS), request], stdout=subprocess.PIPE, text=True,
+         str(STREAM_EVENTS), request], stdout=subprocess.PIPE, text=True,
         preexec_fn=lambda: stages.prepare_child(stages.LOAD_CORE))
     ended = threading.Event()
     peaks = []

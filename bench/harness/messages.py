@@ -2,7 +2,8 @@
 import json
 
 BODY_BYTES = 1024
-PRICE = 0.001  # of an `api` or `mcp` call, as in wire/satgate.yaml
+# Of a call, in credits: the prices of wire/satgate.yaml, the tokens of wire/answers.cc.
+PRICE = {"api": 0.001, "mcp": 0.001, "chat": (240 + 2 * 8) / 1e6, "stream": (240 + 2 * 60) / 1e6}
 
 # What kind of token a request carries.
 TOKEN_OF = {"api": "api", "mcp": "mcp", "chat": "chat", "stream": "chat"}
@@ -14,7 +15,7 @@ CAVEATS = {
 }
 
 
-def text(kind, token):
+def text(kind, token, extra_fields):
     target, body = {
         "api": ("/api/answer", {"query": "what does it cost"}),
         "mcp": ("/mcp", {"jsonrpc": "2.0", "id": 7, "method": "tools/call", "params": {
@@ -25,7 +26,7 @@ def text(kind, token):
     body = padded(body, {"mcp": ("params", "arguments", "text"), "api": ("text",)}.get(
         kind, ("messages", 0, "content")))
     fields = ["Host: 127.0.0.1", f"Authorization: Bearer {token}",
-              "Content-Type: application/json", f"Content-Length: {len(body)}"]
+              "Content-Type: application/json", f"Content-Length: {len(body)}", *extra_fields]
     if kind == "mcp":
         fields += ["Accept: application/json, text/event-stream",
                    "MCP-Protocol-Version: 2025-06-18"]

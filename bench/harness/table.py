@@ -3,6 +3,7 @@ import operator
 import statistics
 
 COMPARED = ("ours", "nginx", "haproxy")
+PORTKEY = "portkey"  # in few rows: said in their notes, not in columns of its own
 OPERATORS = {"<=": operator.le, ">=": operator.ge, "<": operator.lt, ">": operator.gt}
 SHOWN = {"ratio": "{}x", "of_haproxy": "{}x haproxy", "excess": "nginx + {}", "ours": "{}"}
 
@@ -32,7 +33,8 @@ class Goal:
 def row(name, what, rounds, value, digits, goal=None, note=""):
     """Medians over rounds. Ratios are medians of what was measured in the same round, so they bear
     with a machine that drifts."""
-    present = [who for who in COMPARED if all(who in measured for measured in rounds)]
+    present = [who for who in (*COMPARED, PORTKEY)
+               if all(who in measured for measured in rounds)]
     cells = {who: statistics.median(value(measured, who) for measured in rounds)
              for who in present}
 
@@ -44,6 +46,8 @@ def row(name, what, rounds, value, digits, goal=None, note=""):
     made = {"row": name, "what": what,
             **{who: round(cells[who], digits) if who in cells else None for who in COMPARED},
             "ratio": ratio("nginx"), "of_haproxy": ratio("haproxy")}
+    if PORTKEY in cells:
+        made |= {PORTKEY: round(cells[PORTKEY], digits), "of_portkey": ratio(PORTKEY)}
     made |= {"goal": str(goal) if goal else "", "met": goal.met_by(made) if goal else None,
              "note": note}
     return made
@@ -64,12 +68,19 @@ def text(all_rows):
     lines = [heads] + [
         (r["row"], r["what"], *(plain(r[who]) for who in COMPARED), times(r["ratio"]),
          times(r["of_haproxy"]), r["goal"] or "-", {True: "yes", False: "NO", None: "-"}[r["met"]],
-         r["note"]) for r in all_rows]
+         noted(r)) for r in all_rows]
     widths = [max(len(line[i]) for line in lines) for i in range(len(heads))]
     right = range(2, 7)
     return "\n".join(
         "  ".join(cell.rjust(w) if i in right else cell.ljust(w)
                   for i, (cell, w) in enumerate(zip(line, widths))).rstrip() for line in lines)
+
+
+def noted(made):
+    if made.get("of_portkey") is None:
+        return made["note"]
+    beside = f"of portkey {made['of_portkey']:.3g}x ({plain(made[PORTKEY])})"
+    return "; ".join(filter(None, [beside, made["note"]]))
 
 
 def plain(figure):

@@ -116,4 +116,17 @@ std::string_view Answers::stream_end() {
   return end;
 }
 
+std::string_view Answers::whole_stream() {
+  static const std::string whole = [] {
+    constexpr int events = 20;
+    Answers answers;
+    std::string pieces(stream_head());
+    for (int i = 0; i < events; ++i)
+      pieces += answers.stream_event(0);
+    pieces += stream_end();
+    return pieces;
+  }();
+  return whole;
+}
+
 }  // namespace satgate::bench

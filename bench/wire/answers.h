@@ -19,6 +19,8 @@ class Answers {
   static std::string_view stream_head();
   std::string_view stream_event(int64_t now_ns);
   static std::string_view stream_end();  // the usage, [DONE], and the end of the body
+  // All of a stream of twenty events in one piece; their time is 0.
+  static std::string_view whole_stream();
 
  private:
   std::string_view to_mcp(std::string_view request);

@@ -1,6 +1,6 @@
 // The upstream of the wire benchmark: answers every request on loopback at once (answers.h) and
-// keeps the connection open. A chat that asks for a stream gets one event in every interval; the
-// streams are spread evenly over the interval. One thread.
+// keeps the connection open. A chat that asks for a stream gets all of it at once or, with an
+// interval, one event in each; the streams are spread evenly over the interval. One thread.
 //
 //   bench-upstream PORT [INTERVAL_MS EVENTS]        runs until it is killed
 #include <sys/epoll.h>
@@ -29,7 +29,7 @@ constexpr size_t kSlots = 200;
 class Upstream {
  public:
   Upstream(uint16_t port, uint64_t interval_ms, uint64_t events)
-      : listener_(listen_on_loopback(port)), events_(events) {
+      : listener_(listen_on_loopback(port)), paced_(interval_ms > 0), events_(events) {
     watch(listener_);
     itimerspec every{};
     every.it_interval.tv_nsec = static_cast<int64_t>(interval_ms * 1'000'000 / kSlots);
@@ -101,6 +101,7 @@ class Upstream {
   }
 
   bool begin_stream(int fd) {
+    if (!paced_) return send_all(fd, Answers::whole_stream());
     if (streams_.empty()) watch_timer(true);
     streams_[fd] = {++serial_, events_};
     wheel_[serial_ % kSlots].emplace_back(fd, serial_);
@@ -155,6 +156,7 @@ class Upstream {
   const int epoll_ = ::epoll_create1(EPOLL_CLOEXEC);
   const int timer_ = ::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
   const int listener_;
+  const bool paced_;
   const uint64_t events_;
   Answers answers_;
   MessageSizer sizer_;
@@ -175,8 +177,8 @@ int main(int argc, char** argv) {
     std::fputs("usage: bench-upstream PORT [INTERVAL_MS EVENTS]\n", stderr);
     return 2;
   }
-  const uint64_t interval_ms = argc == 4 ? whole_number(argv[2]) : 100;
-  const uint64_t events = argc == 4 ? whole_number(argv[3]) : 40;
+  const uint64_t interval_ms = argc == 4 ? whole_number(argv[2]) : 0;
+  const uint64_t events = argc == 4 ? whole_number(argv[3]) : 0;
   satgate::bench::raise_descriptor_limit();
   satgate::bench::Upstream(satgate::bench::port_number(argv[1]), interval_ms, events).run();
 }

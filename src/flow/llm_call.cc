@@ -215,18 +215,29 @@ void LlmCall::append_event(const wire::SseEvent& event) {
   }
 }
 
-// True when something was written.
-net::Task<std::expected<bool, Fault>> LlmCall::relay_piece(std::string_view piece) {
-  out_.clear();
+std::expected<void, Fault> LlmCall::append_events(std::string_view piece) {
   if (!splitter_.feed(piece)) {
     Fault fault;
     fault.source = Fault::Source::upstream;
     fault.message = "The upstream sent an event that is too large.";
-    co_return std::unexpected(std::move(fault));
+    return std::unexpected(std::move(fault));
   }
   wire::SseEvent event;
   while (!is_past_reservation() && splitter_.next(event))
     append_event(event);
+  return {};
+}
+
+// What came in one read leaves in one write. True when something was written.
+net::Task<std::expected<bool, Fault>> LlmCall::relay_piece(std::string_view piece) {
+  out_.clear();
+  while (!piece.empty()) {
+    auto appended = append_events(piece);
+    if (!appended) co_return std::unexpected(std::move(appended.error()));
+    auto more = upstream_call_->read_at_hand();
+    if (!more) co_return std::unexpected(std::move(more.error()));
+    piece = *more;
+  }
   if (out_.empty()) co_return false;
   if (keep_as_ && sent_.size() <= settings_.cache->answer_bytes_max) sent_ += out_;
   auto written = co_await http_.write(out_);
@@ -240,10 +251,14 @@ net::Task<Outcome> LlmCall::relay_stream() {
   wire::HeadWriter& writer = write_client_head(http_, *head_);
   if (keep_as_) writer.field("x-satgate-cache", "miss");
   write_call_fields(writer, call_, passing_, {}, settings_.currency);
-  auto started = co_await http_.start(wire::BodyFraming::chunked());
+  using Head = net::ServerExchange::Head;
+  // The head goes with what came with it, and waits for nothing else.
+  auto piece = upstream_call_->read_at_hand();
+  const Head when = piece && !piece->empty() ? Head::with_first_piece : Head::now;
+  auto started = co_await http_.start(wire::BodyFraming::chunked(), when);
   if (!started) co_return stream_outcome(std::move(started.error()));
   while (true) {
-    auto piece = co_await upstream_call_->read_some();
+    if (piece && piece->empty()) piece = co_await upstream_call_->read_some();
     if (!piece) co_return stream_outcome(std::move(piece.error()));
     if (piece->empty()) break;
     auto relayed = co_await relay_piece(*piece);
@@ -251,6 +266,7 @@ net::Task<Outcome> LlmCall::relay_stream() {
     if (is_past_reservation()) co_return past_reservation();
     // The answer is there; an upstream that never stops after it must not fill the memory.
     if (tail_.size() > limits::sse_event_bytes_max) co_return stream_outcome(std::nullopt);
+    piece = std::string_view();
   }
   wire::SseEvent rest;
   if (splitter_.end(rest) == wire::SseEnd::cut && rest.has_data) (void)stream_->on_data(rest.data);

@@ -41,6 +41,7 @@ class LlmCall final : public Conversation {
   bool is_free() const;
   net::Task<Outcome> relay_stream();
   net::Task<Outcome> hold_answer();
+  std::expected<void, Fault> append_events(std::string_view piece);
   net::Task<std::expected<bool, Fault>> relay_piece(std::string_view piece);
   void append_event(const wire::SseEvent& event);
   Outcome stream_outcome(std::optional<Fault> fault);

@@ -183,6 +183,23 @@ Task<Done> ClientExchange::State::fill_body() {
   co_return failed;
 }
 
+// The next piece of what was read already; empty if there is none.
+std::expected<std::string_view, Fault> ClientExchange::State::take_body() {
+  while (!in.empty() && !reader.is_done()) {
+    const wire::BodyStep step = reader.next(in.view());
+    in.consume(step.consumed);
+    if (step.progress == Progress::refused) {
+      was_cut = true;
+      drop_stream();
+      std::string why = "bad response body: " + std::string(wire::sentence(step.error));
+      return std::unexpected(fault(502, std::move(why)));
+    }
+    if (step.progress == Progress::done) complete = true;
+    if (!step.data.empty()) return step.data;
+  }
+  return std::string_view();
+}
+
 // ---- ClientExchange
 
 ClientExchange::ClientExchange(UpstreamPool& pool, const UpstreamIdentity& identity,
@@ -328,20 +345,16 @@ Task<std::expected<std::string_view, Fault>> ClientExchange::read_some() {
       if (!filled) co_return std::unexpected(std::move(filled).error());
       if (s.in.empty()) break;  // a body that ends by closing has ended
     }
-    const wire::BodyStep step = s.reader.next(s.in.view());
-    s.in.consume(step.consumed);
-    if (step.progress == Progress::refused) {
-      s.was_cut = true;
-      s.drop_stream();
-      std::string why = "bad response body: " + std::string(wire::sentence(step.error));
-      co_return std::unexpected(s.fault(502, std::move(why)));
-    }
-    if (step.progress == Progress::done) s.complete = true;
-    if (!step.data.empty()) co_return step.data;
+    auto piece = s.take_body();
+    if (!piece || !piece->empty()) co_return piece;
   }
   if (!s.head_done) co_return std::unexpected(s.fault(502, "no response head was read"));
   s.complete = true;
   co_return std::string_view{};
+}
+
+std::expected<std::string_view, Fault> ClientExchange::read_at_hand() {
+  return state_->take_body();
 }
 
 Task<std::expected<std::string_view, Fault>> ClientExchange::read_all(size_t bytes_max) {

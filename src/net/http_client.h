@@ -102,6 +102,9 @@ class ClientExchange final : public Cancellable {
   // The next piece of the body, empty at its clean end; holds until the next call. A body that
   // stops before its framing says so is a Fault (`cut` in was_cut()).
   Task<std::expected<std::string_view, Fault>> read_some();
+  // The next piece of what has come already, without waiting; empty if there is none, or it has
+  // ended. For who wants to hand on in one write what came in one read.
+  std::expected<std::string_view, Fault> read_at_hand();
   // The rest of the body, at most `bytes_max`; more is a Fault. Holds until destruction; at least
   // 64 readable bytes follow it.
   Task<std::expected<std::string_view, Fault>> read_all(size_t bytes_max);

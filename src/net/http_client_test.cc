@@ -342,6 +342,41 @@ Task<> streamed_call(UpstreamPool& pool, UpstreamIdentity identity, std::string&
   if (all) body = *all;
 }
 
+Task<> call_in_pieces(UpstreamPool& pool, UpstreamIdentity identity, std::string& seen) {
+  ClientExchange exchange(pool, identity);
+  exchange.request("GET", "/");
+  const auto sent = co_await exchange.send("");
+  if (!sent) co_return;
+  const auto head = co_await exchange.read_head();
+  if (!head) co_return;
+  while (true) {
+    const auto piece = co_await exchange.read_some();
+    if (!piece || piece->empty()) break;
+    seen += "wait:" + std::string(*piece) + " ";
+    while (true) {
+      const auto more = exchange.read_at_hand();
+      if (!more) seen += "bad ";
+      if (!more || more->empty()) break;
+      seen += std::string(*more) + " ";
+    }
+  }
+  seen += exchange.complete() ? "end" : "cut";
+}
+
+TEST_F(HttpClientTest, WhatCameInOneReadIsAtHandAndNothingElseIsWaitedFor) {
+  const std::string head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+  const auto seen = [&](std::string body) {
+    pool.clear();
+    std::string pieces;
+    ScriptedUpstream upstream({{{{kHeadEnd, head + body}}}});
+    EXPECT_TRUE(run_to_end(loop, call_in_pieces(pool, upstream.identity(), pieces)));
+    return pieces;
+  };
+  EXPECT_EQ(seen("1\r\na\r\n2\r\nbc\r\n0\r\n\r\n"), "wait:a bc end");
+  EXPECT_EQ(seen("1\r\na\r\n2\r\nbc\r\n3"), "wait:a bc cut");
+  EXPECT_EQ(seen("1\r\na\r\n2\r\nbc\r\nnonsense"), "wait:a bc bad cut");
+}
+
 TEST_F(HttpClientTest, StreamedRequestBody) {
   ScriptedUpstream upstream({{{{"\r\n0\r\n\r\n", kOk}}}});
   std::string body;

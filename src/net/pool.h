@@ -64,6 +64,7 @@ struct ClientExchange::State {
   Task<std::expected<void, Fault>> dispatch();
   Task<std::expected<void, Fault>> fill_head();
   Task<std::expected<void, Fault>> fill_body();
+  std::expected<std::string_view, Fault> take_body();
   bool may_repeat() const;
 };
 
