@@ -47,6 +47,10 @@ class FaultDisk final : public Files {
     steps_left_ = steps;
     permille_ = permille;
   }
+  bool armed() {
+    const std::lock_guard lock(mutex_);
+    return steps_left_ != UINT64_MAX;
+  }
   void crash_now() { crashed_ = true; }
   // Once crashed, nothing reaches the disk any more, whoever still runs.
   bool crashed() const { return crashed_; }
