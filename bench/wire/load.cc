@@ -5,8 +5,9 @@
 //   bench-load PORT CONNECTIONS WARMUP_MS MEASURE_MS REQUEST_FILE [PROXY_PID UPSTREAM_PID [tls]]
 //
 // The file holds the bytes of a whole request: a token in it shows in no list of processes. With
-// the pids it also reports what CPU both used while it was measured, and what anything else took
-// from the cores: then the sample says little.
+// `Mcp-Session-Id: @session@` in it, each connection opens a session of MCP first. With the pids it
+// also reports what CPU both used while it was measured, and what anything else took from the
+// cores: then the sample says little.
 #include <sys/epoll.h>
 
 #include <algorithm>
@@ -21,6 +22,7 @@
 #include "wire/channel.h"
 #include "wire/cpu_time.h"
 #include "wire/latencies.h"
+#include "wire/mcp_session.h"
 #include "wire/tcp.h"
 
 namespace satgate::bench {
@@ -43,10 +45,13 @@ class Load {
   explicit Load(const Options& options)
       : options_(options),
         streams_(options.request.contains("\"stream\":true")),
+        in_sessions_(options.request.contains(kSessionField)),
         connections_(options.connections) {
     const TlsClient tls;
     for (Connection& connection : connections_) {
       connection.channel = std::make_unique<Channel>(options.port, options.tls ? &tls : nullptr);
+      connection.request =
+          in_sessions_ ? open_session(*connection.channel, options.request) : options.request;
       epoll_event event{};
       event.events = EPOLLIN;
       event.data.ptr = &connection;
@@ -70,19 +75,24 @@ class Load {
     const Latencies measured = latencies_;
     asking_ = false;
     turn_until(now_ns() + kDrainNs);
+    if (in_sessions_ && waiting_ == 0) {
+      for (const Connection& connection : connections_)
+        close_session(*connection.channel, connection.request);
+    }
     print(measured, warm + latencies_.count(), elapsed, used);
   }
 
  private:
   struct Connection {
     std::unique_ptr<Channel> channel;
+    std::string request;
     int64_t asked_ns = 0;
     std::string answer;  // of more than one read only
   };
 
   void ask(Connection& connection) {
     connection.asked_ns = now_ns();
-    connection.channel->send(options_.request);
+    connection.channel->send(connection.request);
     ++waiting_;
   }
 
@@ -149,6 +159,7 @@ class Load {
 
   const Options options_;
   const bool streams_;
+  const bool in_sessions_;
   const int epoll_ = ::epoll_create1(EPOLL_CLOEXEC);
   std::vector<Connection> connections_;
   std::array<char, 64 * 1024> read_{};

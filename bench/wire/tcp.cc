@@ -32,18 +32,6 @@ int new_socket() {
   return fd;
 }
 
-// The value of a field whose name is given in lower case; empty where there is none.
-std::string_view field(std::string_view head, std::string_view name) {
-  for (size_t at = head.find("\r\n"); at != head.npos; at = head.find("\r\n", at)) {
-    at += 2;
-    const std::string_view line = head.substr(at, head.find("\r\n", at) - at);
-    if (line.size() <= name.size() || line[name.size()] != ':') continue;
-    if (!equals_ignore_case(line.substr(0, name.size()), name)) continue;
-    return trim(line.substr(name.size() + 1));
-  }
-  return {};
-}
-
 }  // namespace
 
 void fail(std::string_view what) {
@@ -75,6 +63,17 @@ int connect_to_loopback(uint16_t port) {
     fail("connect");
   }
   return fd;
+}
+
+std::string_view field(std::string_view head, std::string_view name) {
+  for (size_t at = head.find("\r\n"); at != head.npos; at = head.find("\r\n", at)) {
+    at += 2;
+    const std::string_view line = head.substr(at, head.find("\r\n", at) - at);
+    if (line.size() <= name.size() || line[name.size()] != ':') continue;
+    if (!equals_ignore_case(line.substr(0, name.size()), name)) continue;
+    return trim(line.substr(name.size() + 1));
+  }
+  return {};
 }
 
 size_t message_size(std::string_view bytes) {

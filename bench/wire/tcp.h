@@ -15,6 +15,9 @@ int connect_to_loopback(uint16_t port);  // connected; it still blocks
 void make_fast(int socket);              // non-blocking, without delay
 void raise_descriptor_limit();           // to what the system allows
 
+// The value of a field of a head, whose name is given in lower case; empty where there is none.
+std::string_view field(std::string_view head, std::string_view name);
+
 // The length of the message that begins `bytes`, head and body together; 0 while it is incomplete.
 // Reads Content-Length and the end of a chunked body, which is all that these tools exchange.
 size_t message_size(std::string_view bytes);

@@ -3,11 +3,13 @@
 // interval, one event in each; the streams are spread evenly over the interval. One thread.
 //
 //   bench-upstream PORT [INTERVAL_MS EVENTS]        runs until it is killed
+#include <poll.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <chrono>
@@ -143,8 +145,15 @@ class Upstream {
   }
 
   static bool send_all(int fd, std::string_view bytes) {
-    return ::send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL) ==
-           static_cast<ssize_t>(bytes.size());
+    for (;;) {
+      const ssize_t sent = ::send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+      if (sent == static_cast<ssize_t>(bytes.size())) return true;
+      if (sent < 0 && errno != EAGAIN) return false;
+      // A long answer that does not fit: whoever reads is on another core.
+      bytes.remove_prefix(static_cast<size_t>(std::max<ssize_t>(0, sent)));
+      pollfd writable{.fd = fd, .events = POLLOUT, .revents = 0};
+      if (::poll(&writable, 1, 1000) != 1) return false;
+    }
   }
 
   void drop(int fd) {

@@ -152,6 +152,8 @@ class Writer {
     count("cache_write", usage.cache_write);
     count("output", usage.output);
     count("reasoning", usage.reasoning);
+    count("result_bytes", usage.result_bytes);
+    count("asks", usage.asks);
     json_.end();
   }
 

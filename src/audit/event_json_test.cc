@@ -65,6 +65,8 @@ TEST(EventJson, EverythingSetHasOnePlace) {
   event.usage =
       Usage{.input = 10, .cached_input = 2, .cache_write = 3, .output = 4, .reasoning = 1};
   event.http_status = 200;
+  event.usage->result_bytes = 1234;
+  event.usage->asks = 3;
   event.usage_missing = true;
   event.clamped_output_tokens = 77;
   event.loop_repeats = 21;
@@ -79,7 +81,8 @@ TEST(EventJson, EverythingSetHasOnePlace) {
       R"("request_id":"ab000000000000000000000000000000","quote":0.000000001,)"
       R"("code":"budget_exhausted","token":"01000000000000000000000000000000",)"
       R"("holders":["root","worker"],"budget":"engineering",)"
-      R"("usage":{"input":10,"cached_input":2,"cache_write":3,"output":4,"reasoning":1},)"
+      R"("usage":{"input":10,"cached_input":2,"cache_write":3,"output":4,"reasoning":1,)"
+      R"("result_bytes":1234,"asks":3},)"
       R"("usage_missing":true,"clamped_output_tokens":77,"loop_repeats":21,)"
       R"("http_status":200,"detail":"why"})");
 }
@@ -133,6 +136,7 @@ TEST(EventJson, NoEventIsLongerThanItsBound) {
   event.decision = Decision::would_deny;
   event.refusal = Refusal::request_exceeds_budget;
   event.usage = Usage{UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX};
+  event.usage->result_bytes = event.usage->asks = UINT64_MAX;
   event.clamped_output_tokens = UINT64_MAX;
   event.http_status = -2147483647;
   event.usage_missing = true;

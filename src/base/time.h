@@ -23,6 +23,10 @@ struct Time {
   static constexpr Time seconds(int64_t s) { return Time{s * kNanoPerSecond}; }
 };
 
+constexpr Time later(Time t, int64_t seconds) {
+  return Time{t.unix_ns + seconds * kNanoPerSecond};
+}
+
 // Wall-clock source. Implementations never fail.
 class Clock {
  public:

@@ -7,7 +7,7 @@
 #include "base/crypto.h"
 #include "base/text.h"
 #include "console/openapi.h"
-#include "console/page.h"
+#include "console/pages.h"
 #include "flow/metrics.h"
 #include "wire/url.h"
 
@@ -65,9 +65,22 @@ net::Task<> send_error(net::ServerExchange& http, const ApiError& error) {
 net::Task<> send_text(net::ServerExchange& http, std::string_view type, std::string_view body) {
   http.response(200)
       .field("content-type", type)
-      .field("content-security-policy", "default-src 'none'; style-src 'unsafe-inline'")
+      .field("content-security-policy", "default-src 'none'")
       .field("x-content-type-options", "nosniff");
   (void)co_await http.send(body);
+}
+
+net::Task<> send_page(net::ServerExchange& http, const Page& page) {
+  http.response(200)
+      .field("content-type", page.type)
+      .field("cache-control", "no-cache")
+      .field("content-security-policy", kPagePolicy)
+      .field("cross-origin-opener-policy", "same-origin")
+      .field("cross-origin-resource-policy", "same-origin")
+      .field("referrer-policy", "no-referrer")
+      .field("x-content-type-options", "nosniff")
+      .field("x-frame-options", "DENY");
+  (void)co_await http.send(page.body);
 }
 
 }  // namespace
@@ -77,7 +90,11 @@ AdminPlane::AdminPlane(flow::Gateway& gateway, std::string admin_token, SaveKeyr
       admin_token_(std::move(admin_token)),
       tokens_(gateway, std::move(save_keyring)),
       budgets_(gateway),
-      record_(gateway, gateway.clock.now()) {}
+      record_(gateway, gateway.clock.now()),
+      approvals_(gateway),
+      definitions_(gateway),
+      lightning_(gateway),
+      webhook_(gateway) {}
 
 bool AdminPlane::is_authorized(const wire::RequestHead& request) const {
   const auto value = request.fields.find_single("authorization");
@@ -98,11 +115,19 @@ net::Task<> AdminPlane::handle(net::ServerExchange& http) {
                        {"failure", gateway_.bank.failure()}};
     co_return co_await send_json(http, ready ? 200 : 503, body);
   }
+  const std::string_view host = http.request().host;
+  if (!gateway_.settings()->admin.hosts.answers_to(host)) {
+    const ApiError error = {403, "host_denied",
+                            fmt::format("The admin listener does not answer to the host '{}'. If "
+                                        "it is yours, add it to `admin.hosts` in the config.",
+                                        host)};
+    co_return co_await send_error(http, error);
+  }
   if (path == "/metrics") {
     const std::string text = flow::print_prometheus(gateway_.metrics);
     co_return co_await send_text(http, "text/plain; version=0.0.4", text);
   }
-  if (path == "/") co_return co_await send_text(http, "text/html; charset=utf-8", kPage);
+  if (const auto page = find_page(path)) co_return co_await send_page(http, *page);
   if (path == "/api/v1/openapi.json") {
     co_return co_await send_text(http, "application/json", kOpenApi);
   }
@@ -155,6 +180,9 @@ Reply AdminPlane::dispatch(const Request& r) {
   const std::string& resource = r.parts.front();
   if (resource == "tokens") return dispatch_tokens(r);
   if (resource == "budgets") return dispatch_budgets(r);
+  if (resource == "approvals") return dispatch_approvals(r);
+  if (resource == "definitions") return dispatch_definitions(r);
+  if (resource == "lightning") return dispatch_lightning(r);
   if (resource == "keys") return dispatch_keys(r);
   if (resource == "mint" && r.is("POST", 1)) return tokens_.mint_child(r.body);
   if (resource == "status" && r.is("GET", 1)) return record_.status();
@@ -191,6 +219,28 @@ Reply AdminPlane::dispatch_budgets(const Request& r) {
   if (r.is("POST", 1)) return budgets_.create(r.body);
   if (r.is("GET", 2)) return budgets_.show(r.parts[1]);
   if (r.is("PATCH", 2)) return budgets_.update(r.parts[1], r.body);
+  return no_such_resource();
+}
+
+Reply AdminPlane::dispatch_approvals(const Request& r) {
+  if (r.is("GET", 1)) return approvals_.list();
+  if (r.is("GET", 2)) return approvals_.show(r.parts[1]);
+  const bool decides = r.is("POST", 3) && (r.parts[2] == "approve" || r.parts[2] == "deny");
+  if (decides) return approvals_.decide(r.parts[1], r.parts[2], r.body);
+  return no_such_resource();
+}
+
+Reply AdminPlane::dispatch_definitions(const Request& r) {
+  if (r.is("GET", 1)) return definitions_.list();
+  if (r.is("GET", 2)) return definitions_.show(r.parts[1]);
+  if (r.is("POST", 3) && r.parts[2] == "accept") return definitions_.accept(r.parts[1], r.body);
+  return no_such_resource();
+}
+
+Reply AdminPlane::dispatch_lightning(const Request& r) {
+  if (r.is("GET", 1)) return lightning_.status();
+  if (r.is("GET", 2) && r.parts[1] == "invoices") return lightning_.invoices(r.query);
+  if (r.is("POST", 2) && r.parts[1] == "settle") return lightning_.settle(r.body);
   return no_such_resource();
 }
 

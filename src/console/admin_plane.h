@@ -5,7 +5,11 @@
 
 #include <string>
 
+#include "console/approval_api.h"
+#include "console/approval_webhook.h"
 #include "console/budget_api.h"
+#include "console/definition_api.h"
+#include "console/lightning_api.h"
 #include "console/record_api.h"
 #include "console/token_api.h"
 #include "flow/gateway.h"
@@ -29,6 +33,9 @@ class AdminPlane final : public net::Handler {
   Reply dispatch(const Request& request);
   Reply dispatch_tokens(const Request& request);
   Reply dispatch_budgets(const Request& request);
+  Reply dispatch_approvals(const Request& request);
+  Reply dispatch_definitions(const Request& request);
+  Reply dispatch_lightning(const Request& request);
   Reply dispatch_keys(const Request& request);
 
   flow::Gateway& gateway_;
@@ -36,6 +43,10 @@ class AdminPlane final : public net::Handler {
   TokenApi tokens_;
   BudgetApi budgets_;
   RecordApi record_;
+  ApprovalApi approvals_;
+  DefinitionApi definitions_;
+  LightningApi lightning_;
+  ApprovalWebhook webhook_;
 };
 
 }  // namespace satgate::console

@@ -2,8 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
+
+#include "base/text.h"
 
 namespace satgate::console {
 
@@ -184,6 +187,15 @@ std::expected<void, ApiError> Fields::finish() {
     if (!asked_.contains(key)) return bad_request(fmt::format("'{}' is not known here", key));
   }
   return {};
+}
+
+std::expected<std::string, ApiError> read_decider(Fields& fields) {
+  constexpr size_t size_max = 100;
+  std::string by = fields.text("by").value_or("admin");
+  if (by.empty() || by.size() > size_max || !std::ranges::all_of(by, is_plain)) {
+    return bad_request(fmt::format("'by' must have 1 to {} plain characters", size_max));
+  }
+  return by;
 }
 
 }  // namespace satgate::console

@@ -69,4 +69,7 @@ class Fields {
   std::string error_;
 };
 
+// `by`: who decides, for the record; "admin" where nobody is named.
+std::expected<std::string, ApiError> read_decider(Fields& fields);
+
 }  // namespace satgate::console

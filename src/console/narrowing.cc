@@ -8,7 +8,7 @@ namespace satgate::console {
 
 Result<Time> parse_expiry(const std::string& text, Time now) {
   if (const auto seconds = parse_duration_seconds(text)) {
-    return Time{now.unix_ns + *seconds * kNanoPerSecond};
+    return later(now, *seconds);
   }
   if (const auto time = parse_time(text)) return *time;
   return fail(

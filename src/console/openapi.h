@@ -275,6 +275,128 @@ inline constexpr std::string_view kOpenApi = R"json({
     }
    }
   },
+  "/approvals": {
+   "get": {
+    "summary": "Calls that wait for a person, and decisions that are not used yet",
+    "responses": {
+     "200": {
+      "description": "approvals",
+      "content": {"application/json": {"schema": {"type": "array"}}}
+     },
+     "default": {"$ref": "#/components/responses/Error"}
+    }
+   }
+  },
+  "/approvals/{id}": {
+   "parameters": [{"$ref": "#/components/parameters/ApprovalId"}],
+   "get": {
+    "summary": "One of them",
+    "responses": {
+     "200": {"$ref": "#/components/responses/Approval"},
+     "default": {"$ref": "#/components/responses/Error"}
+    }
+   }
+  },
+  "/approvals/{id}/approve": {
+   "parameters": [{"$ref": "#/components/parameters/ApprovalId"}],
+   "post": {
+    "summary": "Let this call pass, once",
+    "requestBody": {"$ref": "#/components/requestBodies/Decision"},
+    "responses": {
+     "200": {"$ref": "#/components/responses/Approval"},
+     "default": {"$ref": "#/components/responses/Error"}
+    }
+   }
+  },
+  "/approvals/{id}/deny": {
+   "parameters": [{"$ref": "#/components/parameters/ApprovalId"}],
+   "post": {
+    "summary": "Refuse this call, also one that was approved and has not passed yet",
+    "requestBody": {"$ref": "#/components/requestBodies/Decision"},
+    "responses": {
+     "200": {"$ref": "#/components/responses/Approval"},
+     "default": {"$ref": "#/components/responses/Error"}
+    }
+   }
+  },
+  "/definitions": {
+   "get": {
+    "summary": "Definitions of MCP tools that wait for a person",
+    "responses": {
+     "200": {
+      "description": "definitions",
+      "content": {"application/json": {"schema": {"type": "array"}}}
+     },
+     "default": {"$ref": "#/components/responses/Error"}
+    }
+   }
+  },
+  "/definitions/{id}": {
+   "parameters": [{"$ref": "#/components/parameters/DefinitionId"}],
+   "get": {
+    "summary": "One of them, and where it differs from what was accepted",
+    "responses": {
+     "200": {"$ref": "#/components/responses/Definition"},
+     "default": {"$ref": "#/components/responses/Error"}
+    }
+   }
+  },
+  "/definitions/{id}/accept": {
+   "parameters": [{"$ref": "#/components/parameters/DefinitionId"}],
+   "post": {
+    "summary": "Offer the tool as its server describes it now",
+    "requestBody": {"$ref": "#/components/requestBodies/Decision"},
+    "responses": {
+     "200": {"$ref": "#/components/responses/Definition"},
+     "default": {"$ref": "#/components/responses/Error"}
+    }
+   }
+  },
+  "/lightning": {
+   "get": {
+    "summary": "The Lightning node that is paid, and whether it is there",
+    "responses": {
+     "200": {
+      "description": "node",
+      "content": {"application/json": {"schema": {"type": "object"}}}
+     },
+     "default": {"$ref": "#/components/responses/Error"}
+    }
+   }
+  },
+  "/lightning/invoices": {
+   "get": {
+    "summary": "Invoices that buyers were shown, the newest first",
+    "parameters": [
+     {"name": "paid", "in": "query", "schema": {"type": "boolean"}},
+     {"name": "limit", "in": "query", "schema": {"type": "integer", "minimum": 1, "maximum": 1000}}
+    ],
+    "responses": {
+     "200": {
+      "description": "invoices",
+      "content": {"application/json": {"schema": {"type": "array"}}}
+     },
+     "default": {"$ref": "#/components/responses/Error"}
+    }
+   }
+  },
+  "/lightning/settle": {
+   "post": {
+    "summary": "The development wallet: as if an invoice had been paid; its preimage",
+    "requestBody": {
+     "content": {"application/json": {"schema": {
+      "type": "object", "required": ["invoice"], "properties": {"invoice": {"type": "string"}}
+     }}}
+    },
+    "responses": {
+     "200": {
+      "description": "preimage",
+      "content": {"application/json": {"schema": {"type": "object"}}}
+     },
+     "default": {"$ref": "#/components/responses/Error"}
+    }
+   }
+  },
   "/budgets": {
    "get": {
     "summary": "Named budgets",
@@ -508,6 +630,28 @@ inline constexpr std::string_view kOpenApi = R"json({
   }
  },
  "components": {
+  "parameters": {
+   "ApprovalId": {"name": "id", "in": "path", "required": true, "schema": {"type": "string"}},
+   "DefinitionId": {"name": "id", "in": "path", "required": true, "schema": {"type": "string"}}
+  },
+  "requestBodies": {
+   "Decision": {
+    "required": false,
+    "content": {
+     "application/json": {
+      "schema": {
+       "type": "object",
+       "additionalProperties": false,
+       "required": [],
+       "properties": {
+        "by": {"type": "string", "description": "who decides, for the record"},
+        "reason": {"type": "string", "description": "for the record, and a denial's for the agent"}
+       }
+      }
+     }
+    }
+   }
+  },
   "securitySchemes": {
    "admin": {
     "type": "http",
@@ -516,6 +660,14 @@ inline constexpr std::string_view kOpenApi = R"json({
    }
   },
   "responses": {
+   "Approval": {
+    "description": "approval",
+    "content": {"application/json": {"schema": {"type": "object"}}}
+   },
+   "Definition": {
+    "description": "definition",
+    "content": {"application/json": {"schema": {"type": "object"}}}
+   },
    "Error": {
     "description": "what was wrong",
     "content": {

@@ -38,6 +38,14 @@ std::string_view to_string(EventKind kind) {
       return "overrun";
     case EventKind::unblock:
       return "unblock";
+    case EventKind::approve:
+      return "approve";
+    case EventKind::deny:
+      return "deny";
+    case EventKind::accept:
+      return "accept";
+    case EventKind::pay:
+      return "pay";
   }
   std::unreachable();
 }

@@ -31,6 +31,10 @@ enum class EventKind : uint8_t {
   expire,    // a reservation without an end was charged
   overrun,   // an upstream reported more than was reserved
   unblock,   // a person cleared an overrun
+  approve,   // a person let a call pass that waited for it
+  deny,      // a person did not
+  accept,    // a person accepted what a server says about a tool
+  pay,       // a buyer's payment was found settled, and opened a paid token
 };
 
 std::string_view to_string(Decision decision);
@@ -44,7 +48,7 @@ struct Label {
 struct AuditEvent {
   Time time;
   EventKind kind = EventKind::call;
-  std::string_view subject;  // the root token's name; "anonymous"; "admin"; "gateway"
+  std::string_view subject;  // the root token's name; "anonymous", "key-..."; "admin"; "gateway"
   std::optional<TokenId> token;
   std::vector<std::string_view> holders;  // from the root down
   std::vector<Label> labels;

@@ -21,20 +21,21 @@ TEST(Refusal, EveryCodeIsOneWordAndStable) {
     EXPECT_TRUE(codes.insert(code(refusal)).second) << code(refusal);
     statuses.insert(http_status(refusal));
   }
-  EXPECT_EQ(statuses, (std::set<int>{401, 402, 403, 429, 503}));
+  EXPECT_EQ(statuses, (std::set<int>{401, 402, 403, 404, 429, 503}));
 }
 
 // CONTRACT.md, "Denials": what clients have been told; a change here breaks them.
 TEST(Refusal, StatusesAreThoseOfTheContract) {
   constexpr std::pair<std::string_view, int> kContract[] = {
-      {"token_missing", 401},    {"token_malformed", 401},   {"token_invalid", 401},
-      {"token_revoked", 401},    {"token_expired", 401},     {"audience_denied", 403},
-      {"depth_exceeded", 403},   {"endpoint_denied", 403},   {"tool_denied", 403},
-      {"model_denied", 403},     {"approval_required", 403}, {"approval_denied", 403},
-      {"account_blocked", 403},  {"price_unknown", 503},     {"ledger_unavailable", 503},
-      {"rate_limited", 429},     {"budget_exhausted", 402},  {"request_exceeds_budget", 402},
-      {"budget_in_flight", 402}, {"budget_exceeded", 402},   {"payment_required", 402},
-      {"loop_detected", 429},
+      {"token_missing", 401},       {"token_malformed", 401},   {"token_invalid", 401},
+      {"token_revoked", 401},       {"token_expired", 401},     {"audience_denied", 403},
+      {"depth_exceeded", 403},      {"endpoint_denied", 403},   {"tool_denied", 403},
+      {"model_denied", 403},        {"approval_required", 403}, {"approval_denied", 403},
+      {"account_blocked", 403},     {"price_unknown", 503},     {"ledger_unavailable", 503},
+      {"rate_limited", 429},        {"budget_exhausted", 402},  {"request_exceeds_budget", 402},
+      {"budget_in_flight", 402},    {"budget_exceeded", 402},   {"payment_required", 402},
+      {"loop_detected", 429},       {"answer_unknown", 404},    {"answer_denied", 403},
+      {"payment_unavailable", 503},
   };
   std::map<std::string_view, int> actual;
   for (const Refusal refusal : kAllRefusals)

@@ -18,6 +18,8 @@ std::string_view to_string(AccountKind kind) {
       return "budget";
     case AccountKind::rate:
       return "rate";
+    case AccountKind::paid:
+      return "paid";
   }
   std::unreachable();
 }

@@ -21,7 +21,9 @@ enum class AccountKind : uint8_t {
   tool,     // mcpServers.NAME.policy.dailyLimit and the like
   budget,   // a named envelope: team, department
   rate,     // counts calls, not money
+  paid,     // what a buyer has paid for: a crash of ours is not the buyer's loss
 };
+inline constexpr AccountKind kLastAccountKind = AccountKind::paid;
 
 std::string_view to_string(AccountKind kind);
 

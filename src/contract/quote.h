@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 #include "base/money.h"
@@ -11,6 +12,7 @@ namespace satgate {
 
 namespace tariff {
 class Tariff;
+class ToolPrice;
 struct PricedModel;
 }  // namespace tariff
 
@@ -29,7 +31,7 @@ class Quote {
  public:
   // A provable upper bound on what the call can cost. The reservation holds exactly this.
   Money worst() const { return worst_; }
-  // The part that does not depend on the output: worst() of the same call with no output.
+  // The part that does not depend on the answer: worst() of the same call with an empty one.
   Money fixed() const { return fixed_; }
   std::string_view rule() const {
     return rule_;
@@ -38,6 +40,8 @@ class Quote {
   const TokenRates& rates() const { return rates_; }
   uint64_t input_tokens_bound() const { return input_tokens_bound_; }
   uint64_t output_tokens_bound() const { return output_tokens_bound_; }  // over all choices
+  // MCP: the bytes of the answer that worst() pays for; nothing: its size costs nothing.
+  std::optional<uint64_t> result_bytes_bound() const { return result_bytes_bound_; }
 
  private:
   friend class tariff::Tariff;
@@ -48,8 +52,10 @@ class Quote {
   TokenRates rates_;
   uint64_t input_tokens_bound_ = 0;
   uint64_t output_tokens_bound_ = 0;
-  ServiceTier tier_ = ServiceTier::standard;
-  const tariff::PricedModel* model_ = nullptr;  // the tariff's; settles at the tier really used
+  std::optional<uint64_t> result_bytes_bound_;
+  std::optional<ServiceTier> tier_;
+  const tariff::ToolPrice* tool_price_ = nullptr;  // the tariff's
+  const tariff::PricedModel* model_ = nullptr;     // the tariff's; settles at the tier really used
 };
 
 }  // namespace satgate

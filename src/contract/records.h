@@ -11,6 +11,7 @@
 #include "base/ids.h"
 #include "base/time.h"
 #include "contract/spend_limits.h"
+#include "contract/verified_token.h"
 
 namespace satgate {
 
@@ -56,8 +57,9 @@ struct TokenRecord {
   std::optional<TokenTerms> minted;      // as minted; none: nothing was changed since
   std::optional<TokenId> parent;         // carved from this token
   std::optional<AccountId>
-      carved_account;  // the lineage account that holds a carved child's budget
-  Money carved;        // what was moved out of the parent
+      carved_account;             // the lineage account that holds a carved child's budget
+  Money carved;                   // what was moved out of the parent
+  std::optional<Sale> sale = {};  // of a paid token
   bool revoked = false;
   std::optional<Time> revoked_at;
 };

@@ -50,6 +50,12 @@ std::string_view code(Refusal refusal) {
       return "payment_required";
     case Refusal::loop_detected:
       return "loop_detected";
+    case Refusal::answer_unknown:
+      return "answer_unknown";
+    case Refusal::answer_denied:
+      return "answer_denied";
+    case Refusal::payment_unavailable:
+      return "payment_unavailable";
   }
   std::unreachable();
 }
@@ -70,9 +76,13 @@ int http_status(Refusal refusal) {
     case Refusal::approval_required:
     case Refusal::approval_denied:
     case Refusal::account_blocked:
+    case Refusal::answer_denied:
       return 403;
+    case Refusal::answer_unknown:
+      return 404;
     case Refusal::price_unknown:
     case Refusal::ledger_unavailable:
+    case Refusal::payment_unavailable:
       return 503;
     case Refusal::rate_limited:
     case Refusal::loop_detected:
@@ -90,6 +100,7 @@ int http_status(Refusal refusal) {
 bool is_transient(Refusal refusal) {
   switch (refusal) {
     case Refusal::ledger_unavailable:
+    case Refusal::payment_unavailable:
     case Refusal::rate_limited:
     case Refusal::budget_exceeded:
     case Refusal::budget_in_flight:
@@ -112,6 +123,8 @@ bool is_transient(Refusal refusal) {
     case Refusal::request_exceeds_budget:
     case Refusal::budget_exhausted:
     case Refusal::payment_required:
+    case Refusal::answer_unknown:
+    case Refusal::answer_denied:
       return false;
   }
   std::unreachable();

@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/money.h"
 #include "base/time.h"
@@ -43,17 +44,23 @@ enum class Refusal : uint8_t {
   payment_required = 21,
   // 429: the same call over and over; judged before money and rate
   loop_detected = 22,
+  // 404, 403: an answer that lies at the provider, by who made it
+  answer_unknown = 23,  // asked for, but nobody that the caller may speak for made it
+  answer_denied = 24,   // to be gone on from, but somebody else made it
+  // 503: whether something was paid, or how to pay for it, can not be found out right now
+  payment_unavailable = 25,
 };
 
 inline constexpr std::array kAllRefusals = {
-    Refusal::token_missing,   Refusal::token_malformed,        Refusal::token_invalid,
-    Refusal::token_revoked,   Refusal::token_expired,          Refusal::audience_denied,
-    Refusal::depth_exceeded,  Refusal::endpoint_denied,        Refusal::tool_denied,
-    Refusal::model_denied,    Refusal::approval_required,      Refusal::approval_denied,
-    Refusal::account_blocked, Refusal::price_unknown,          Refusal::ledger_unavailable,
-    Refusal::rate_limited,    Refusal::request_exceeds_budget, Refusal::budget_exhausted,
-    Refusal::budget_exceeded, Refusal::budget_in_flight,       Refusal::payment_required,
-    Refusal::loop_detected,
+    Refusal::token_missing,       Refusal::token_malformed,        Refusal::token_invalid,
+    Refusal::token_revoked,       Refusal::token_expired,          Refusal::audience_denied,
+    Refusal::depth_exceeded,      Refusal::endpoint_denied,        Refusal::tool_denied,
+    Refusal::model_denied,        Refusal::approval_required,      Refusal::approval_denied,
+    Refusal::account_blocked,     Refusal::price_unknown,          Refusal::ledger_unavailable,
+    Refusal::rate_limited,        Refusal::request_exceeds_budget, Refusal::budget_exhausted,
+    Refusal::budget_exceeded,     Refusal::budget_in_flight,       Refusal::payment_required,
+    Refusal::loop_detected,       Refusal::answer_unknown,         Refusal::answer_denied,
+    Refusal::payment_unavailable,
 };
 
 // The word on the wire: "budget_exhausted".
@@ -73,6 +80,14 @@ struct Alternative {
   Money cost;
 };
 
+// How a refused call can be paid for (L402): what a 402 says.
+struct PaymentOffer {
+  std::vector<std::string> challenges;  // values of WWW-Authenticate, in this order
+  int64_t amount_sats = 0;
+  std::string description;
+  Time expires;  // of the invoice
+};
+
 // A refusal with what a machine needs to act on it. Unset fields are left out of the body.
 struct Denial {
   Refusal refusal = Refusal::token_missing;
@@ -84,6 +99,8 @@ struct Denial {
   std::optional<Time> resets_at;
   std::optional<int64_t> retry_after_seconds;  // only when waiting at most 60 s helps
   std::optional<Alternative> cheapest_alternative;
+  std::string approval_id = {};  // what a person decides about; empty: nothing
+  std::optional<PaymentOffer> offer = {};
 };
 
 }  // namespace satgate

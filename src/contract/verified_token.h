@@ -4,10 +4,12 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/crypto.h"
 #include "base/ids.h"
 #include "base/money.h"
 #include "base/time.h"
@@ -38,11 +40,12 @@ enum class CaveatKey : uint8_t {
   max_depth,
   holder,
   label,
+  preimage,  // of a paid token: proves the payment, narrows nothing
 };
 
 struct Caveat {
   CaveatKey key = CaveatKey::expires;
-  std::string text;                  // as signed: "tools = a, b.*"
+  std::string text;                  // as signed: "tools = a, b.*"; of a preimage its key alone
   std::string name;                  // label.NAME only
   std::vector<std::string> items;    // list-valued keys; holder, label and upstream have one item
   Money amount;                      // budget_*, call_max
@@ -60,6 +63,21 @@ struct LineageAccount {
   std::string label;  // "budget_max 10 of research-agent"
 };
 
+// What was sold, as the identifier of a paid token says it (token/paid.h).
+struct Sale {
+  Hash256 payment_hash{};
+  int64_t amount_msat = 0;  // of the invoice
+  Money credit;             // what it buys
+  uint32_t calls = 0;       // that the credit is for, each at an equal share; 0: what it pays for
+
+  // What one call costs, whatever prices have become since; nothing: what it costs then.
+  std::optional<Money> call_price() const {
+    if (calls == 0) return std::nullopt;
+    return Money::nano(credit.nano() / calls);
+  }
+  bool operator==(const Sale&) const = default;
+};
+
 // Everything that a chain of HMACs proves, parsed once. Immutable and shared by the verifier's
 // cache.
 struct TokenChain {
@@ -72,6 +90,11 @@ struct TokenChain {
   std::vector<AccountId> points;
   std::vector<std::string> holders;  // in signed order
   std::string leaf_label;            // the last holder, or empty
+  // Of a paid token: what was sold, how many of the caveats are the seller's, and the preimage, if
+  // a caveat brings it.
+  std::optional<Sale> sale;
+  size_t sold_caveats = 0;
+  std::optional<Hash256> preimage;
   // The store has all points on record: set by flow/, which would ask at every call otherwise.
   mutable std::atomic<bool> is_noted = false;
 };
@@ -80,6 +103,7 @@ class VerifiedToken {
  public:
   const TokenChain& chain() const { return *chain_; }
   const TokenId& token() const { return chain_->token; }
+  std::shared_ptr<const TokenChain> shared_chain() const { return chain_; }
 
  private:
   friend class token::Verifier;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "dialect/stored_id.h"
 
 namespace satgate::dialect {
 namespace {
@@ -47,6 +48,12 @@ std::expected<void, BadRequest> read_bound(simdjson::dom::element value, BadRequ
 
 bool among(std::string_view name, std::span<const std::string_view> names) {
   return std::ranges::find(names, name) != names.end();
+}
+
+std::string_view id_of_answer(simdjson::dom::element answer) {
+  std::string_view id;
+  if (answer.at_key("id").get_string().get(id) || !is_stored_id(id)) return {};
+  return id;
 }
 
 bool find_value(JsonText& json, std::string_view name, std::string_view& token) {

@@ -74,6 +74,9 @@ std::optional<Usage> read_usages(simdjson::dom::element answer, const Read& read
   return result;
 }
 
+// The id under which the provider keeps an answer; empty if there is none that a path could hold.
+std::string_view id_of_answer(simdjson::dom::element answer);
+
 // Where the raw value of a top member lies; empty if it is absent. False: the text cannot be
 // walked.
 bool find_value(JsonText& json, std::string_view name, std::string_view& value);

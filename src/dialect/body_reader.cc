@@ -49,9 +49,16 @@ std::optional<uint64_t> BodyReader::count_input(std::string_view /*model*/,
   return std::nullopt;
 }
 
+std::string_view BodyReader::read_stored_id(simdjson::dom::element /*answer*/) const {
+  return {};
+}
+
 std::optional<Usage> BodyReader::usage(std::string_view answer) {
+  stored_id_ = {};
   const auto root = answer_.parse(answer);
-  return root ? read_answer(*root) : std::nullopt;
+  if (!root) return std::nullopt;
+  stored_id_ = read_stored_id(*root);
+  return read_answer(*root);
 }
 
 }  // namespace satgate::dialect

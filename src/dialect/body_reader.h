@@ -22,6 +22,7 @@ class BodyReader : public LlmReader {
   [[nodiscard]] bool edit(std::string_view body, const LlmEdit& edit, std::string& out) final;
   std::optional<uint64_t> exact_input_tokens(std::string_view body) final;
   std::optional<Usage> usage(std::string_view answer) final;
+  std::string_view stored_id() const final { return stored_id_; }
 
  protected:
   // The request that the members make; peek() sees to it that there is a model.
@@ -29,6 +30,8 @@ class BodyReader : public LlmReader {
   // Edits an accepted body. False: its text cannot be walked.
   virtual bool change(JsonText& body, const LlmEdit& edit, std::string& out) const = 0;
   virtual std::optional<Usage> read_answer(simdjson::dom::element answer) const = 0;
+  // Empty: the provider does not keep it.
+  virtual std::string_view read_stored_id(simdjson::dom::element answer) const;
   // The tokens of an accepted body, where they are known.
   virtual std::optional<uint64_t> count_input(std::string_view model,
                                               simdjson::dom::object members) const;
@@ -37,6 +40,7 @@ class BodyReader : public LlmReader {
   JsonText body_;
   JsonText answer_;  // apart, so that a request can still be edited after an answer was read
   std::string model_;
+  std::string_view stored_id_;     // in answer_
   simdjson::dom::object members_;  // of the body, once it was accepted
   bool accepted_ = false;
 };

@@ -45,6 +45,11 @@ void append_request_id(JsonOut& out, const RequestId& request) {
 }  // namespace
 
 void append_denial_members(JsonOut& out, const Denial& denial, const RequestId& request) {
+  if (denial.offer) {
+    out.key("amount_sats").integer(denial.offer->amount_sats);
+    out.key("description").string(denial.offer->description);
+    out.key("expires").string(format_rfc3339(denial.offer->expires));
+  }
   if (denial.remaining) out.key("remaining_credits").money(*denial.remaining);
   if (denial.required) out.key("required_credits").money(*denial.required);
   if (denial.limit) out.key("limit").money(*denial.limit);
@@ -59,6 +64,7 @@ void append_denial_members(JsonOut& out, const Denial& denial, const RequestId& 
     out.member(alternative_key(other.kind)).string(other.name);
     out.key("cost").money(other.cost).end();
   }
+  if (!denial.approval_id.empty()) out.key("approval_id").string(denial.approval_id);
   append_request_id(out, request);
 }
 
@@ -75,7 +81,12 @@ std::string openai_denial(const Denial& denial, const RequestId& request) {
   std::string body;
   JsonOut out(body);
   out.object().key("error").object();
-  out.key("type").string(code(denial.refusal)).key("message").string(denial.message);
+  // A response that is not there has no type of its own.
+  const bool unknown = denial.refusal == Refusal::answer_unknown;
+  out.key("type")
+      .string(unknown ? "invalid_request_error" : code(denial.refusal))
+      .key("message")
+      .string(denial.message);
   out.key("code").string(code(denial.refusal)).key("param").null();
   append_denial_members(out, denial, request);
   out.end().end();

@@ -11,8 +11,8 @@
 
 namespace satgate::dialect {
 
-// remaining_credits, required_credits, limit, spent, resets_at, retry_after_seconds and
-// cheapest_alternative, as far as set, then request_id. Into an open object.
+// remaining_credits, required_credits, limit, spent, resets_at, retry_after_seconds,
+// cheapest_alternative and approval_id, as far as set, then request_id. Into an open object.
 void append_denial_members(JsonOut& out, const Denial& denial, const RequestId& request);
 
 // {"error":"budget_exhausted","message":...,"remaining_credits":3,...}: plain HTTP routes.

@@ -29,6 +29,18 @@ TEST(Article, StructuredDenialOnPlainHttp) {
             R"("request_id":"ab000000000000000000000000000000"})");
 }
 
+TEST(Denials, NameTheApprovalInAllEnvelopes) {
+  Denial denial;
+  denial.refusal = Refusal::approval_required;
+  denial.message = "A person must approve it";
+  denial.approval_id = "00ff";
+  EXPECT_EQ(json::parse(http_denial(denial, kRequest)).at("approval_id"), "00ff");
+  EXPECT_EQ(json::parse(openai_denial(denial, kRequest)).at("error").at("approval_id"), "00ff");
+  EXPECT_EQ(json::parse(anthropic_denial(403, denial, kRequest)).at("error").at("approval_id"),
+            "00ff");
+  EXPECT_EQ(http_denial(exhausted(), kRequest).find("approval_id"), std::string::npos);
+}
+
 TEST(Article, HourlyLimitOnOpenAiRoutes) {
   Denial denial;
   denial.refusal = Refusal::budget_exceeded;
@@ -47,6 +59,14 @@ TEST(Article, HourlyLimitOnOpenAiRoutes) {
   EXPECT_FALSE(error.contains("cheapest_alternative"));
 }
 
+TEST(Envelopes, AResponseThatIsNotThereLooksAsOpenAiSaysIt) {
+  Denial denial;
+  denial.refusal = Refusal::answer_unknown;
+  const json error = json::parse(openai_denial(denial, kRequest)).at("error");
+  EXPECT_EQ(error.at("type"), "invalid_request_error");
+  EXPECT_EQ(error.at("code"), "answer_unknown");
+}
+
 TEST(Envelopes, AnthropicHasTheTypeOfItsStatus) {
   for (const auto& [refusal, type] : std::initializer_list<std::pair<Refusal, const char*>>{
            {Refusal::token_missing, "authentication_error"},
@@ -55,6 +75,8 @@ TEST(Envelopes, AnthropicHasTheTypeOfItsStatus) {
            {Refusal::budget_exhausted, "billing_error"},
            {Refusal::rate_limited, "rate_limit_error"},
            {Refusal::loop_detected, "rate_limit_error"},
+           {Refusal::answer_unknown, "not_found_error"},
+           {Refusal::answer_denied, "permission_error"},
        }) {
     Denial denial = exhausted();
     denial.refusal = refusal;

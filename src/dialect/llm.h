@@ -14,6 +14,7 @@
 #include <expected>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -23,7 +24,7 @@
 namespace satgate::dialect {
 
 struct BadRequest {
-  std::string_view message;  // static: for the 400
+  std::string_view message;  // for the 400; static, or lives in the reader until its next peek
 };
 
 struct LlmRequest {
@@ -38,12 +39,16 @@ struct LlmRequest {
   bool may_write_cache = true;
   // Part of the input lies at the provider: only the model's context bounds it.
   bool whole_context = false;
-  ServiceTier tier = ServiceTier::standard;
-  BilledUnit unit = BilledUnit::token;  // and how many of them, where it is another
+  std::optional<ServiceTier> tier = {};  // nothing: the provider chooses
+  BilledUnit unit = BilledUnit::token;   // and how many of them, where it is another
   uint64_t units = 0;
   // The member that makes the price unbounded by the body's bytes ("image_url", "service_tier");
   // empty if none does. Goes into Call::unbounded. Static.
   std::string_view unbounded;
+  // The id of an answer at the provider that this one goes on from; lives as `model` does.
+  std::string_view stored_id = {};
+  // A batch: its requests; live as `model` does, which is theirs if it is the same of all.
+  std::span<const BatchItem> batch = {};
 };
 
 // What to change in the forwarded body.
@@ -95,6 +100,8 @@ class LlmStream {
   virtual std::string_view added_text() const = 0;
   // Tokens of output that the provider has reported while the answer still goes on; else 0.
   virtual uint64_t reported_output() const = 0;
+  // The id under which the provider keeps the answer, once it is known.
+  virtual std::string_view stored_id() const { return {}; }
   // What to charge: the usage reported at the end, or an upper bound, which is never zero.
   // `all_visible`: every output token of this model is in the answer's text.
   virtual Usage conservative_usage(uint64_t input_bound, uint64_t output_bound,
@@ -116,6 +123,8 @@ class LlmReader {
   virtual std::optional<uint64_t> exact_input_tokens(std::string_view body);
   // `usage` of a complete answer; nothing if it has none or is not JSON.
   virtual std::optional<Usage> usage(std::string_view answer) = 0;
+  // Under which id the provider keeps the answer that usage() read last; empty: it does not.
+  virtual std::string_view stored_id() const { return {}; }
   virtual std::unique_ptr<LlmStream> follow(const LlmRequest& request) const = 0;
 };
 

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "dialect/anthropic/batches.h"
 #include "dialect/anthropic/messages.h"
 #include "dialect/anthropic/stream.h"
 #include "dialect/openai/chat.h"
@@ -24,6 +25,7 @@ Protocol protocol_of(LlmApi api) {
       return Protocol::openai;
     case LlmApi::messages:
     case LlmApi::count_tokens:
+    case LlmApi::batches:
       return Protocol::anthropic;
   }
   std::unreachable();
@@ -49,6 +51,8 @@ std::unique_ptr<LlmReader> make_reader(LlmApi api) {
       return std::make_unique<MessagesReader>(Messages::create);
     case LlmApi::count_tokens:
       return std::make_unique<MessagesReader>(Messages::count);
+    case LlmApi::batches:
+      return std::make_unique<anthropic::BatchReader>();
   }
   std::unreachable();
 }

@@ -21,6 +21,7 @@ enum class LlmApi : uint8_t {
   speech,            // POST /v1/audio/speech: by the character
   messages,          // POST /v1/messages
   count_tokens,      // POST /v1/messages/count_tokens: free
+  batches,           // POST /v1/messages/batches: many messages, answered later
 };
 
 Protocol protocol_of(LlmApi api);

@@ -4,8 +4,8 @@ namespace satgate::flow {
 
 bool add_token_accounts(Path& path, const VerifiedToken& token, const TokenRecord& record,
                         Time now) {
-  const PathEntry root{record.account, AccountKind::token, effective_limits(record, now),
-                       record.name};
+  const AccountKind root_kind = record.sale ? AccountKind::paid : AccountKind::token;
+  const PathEntry root{record.account, root_kind, effective_limits(record, now), record.name};
   if (!path.add(root)) return false;
   for (const LineageAccount& account : token.chain().accounts) {
     const AccountKind kind = account.is_rate ? AccountKind::rate : AccountKind::lineage;

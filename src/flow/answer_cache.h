@@ -16,12 +16,13 @@
 
 #include "base/crypto.h"
 #include "base/money.h"
+#include "tariff/policy.h"
 
 namespace satgate::flow {
 
 // cache
 struct CacheRules {
-  enum class Scope : uint8_t { token, budget, everyone };
+  using Scope = tariff::CacheScope;
   std::chrono::seconds ttl{0};
   size_t bytes_max = 64'000'000;  // of all answers together
   size_t answer_bytes_max = 1'000'000;
@@ -38,6 +39,7 @@ struct CachedAnswer {
   std::string body;  // a stream as it was sent, its events one after the other
   Money cost;
   Instant made;
+  std::string stored_id = {};  // under which the provider keeps it; empty: it does not
 };
 
 // Thread-safe.

@@ -2,10 +2,13 @@
 // call. It knows how to say things; it decides nothing. exchange() asks it in a fixed order.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string_view>
 
+#include "base/crypto.h"
 #include "base/money.h"
 #include "base/siphash.h"
 #include "contract/audit_event.h"
@@ -18,9 +21,20 @@ namespace satgate::flow {
 
 // What a credential field held. Several different ones are an ambiguity and refused.
 struct Credential {
-  enum class Kind : uint8_t { none, token, foreign, ambiguous };
-  Kind kind = Kind::none;  // foreign: not ours to read, for example a provider's own key
-  std::string_view text;   // token: what token::Verifier reads
+  // foreign: not ours to read, for example a provider's own key; malformed: L402, but none;
+  // payment: of the Payment scheme, to be read with our secret.
+  enum class Kind : uint8_t { none, token, paid, payment, foreign, ambiguous, malformed };
+  Kind kind = Kind::none;
+  std::string_view text;  // token: what token::Verifier reads; paid: one or several, by commas
+  Hash256 preimage = {};  // paid
+
+  static Credential of(Kind kind, std::string_view text = {}) { return {kind, text, {}}; }
+};
+
+// Who would pay for a call.
+struct Payer {
+  std::string_view address;  // of the client; empty: not known
+  bool signals = false;      // it has said that it can pay
 };
 
 // What an allowed call is told, and may tell its client, before the answer has come.
@@ -35,6 +49,9 @@ struct Passing {
   std::optional<uint64_t> input_tokens;   // quoted, at most
   bool is_per_token = false;              // what was held depends on the tokens
   bool output_visible = false;            // LLM: every output token is in the answer's text
+  std::optional<uint64_t> result_bytes;   // MCP: of the answer, at most, where its size costs
+  std::string_view receipt;               // of a payment (payment/mpp.h); empty: none
+  std::span<const AccountId> lineage;     // of the token, from the minted one down; empty: none
 };
 
 // How forwarding ended.
@@ -54,6 +71,12 @@ struct Destination {
   std::string_view upstream;
 };
 
+// Which answers may be given again.
+struct CacheSearch {
+  std::string_view scope;  // whose answers: who shares it may see them
+  std::chrono::seconds ttl{0};
+};
+
 // What was charged, for the end of the answer.
 struct Settled {
   std::optional<Money> cost;
@@ -67,6 +90,7 @@ class Conversation {
   virtual ~Conversation() = default;
 
   virtual const Call& call() const = 0;
+  virtual Payer payer() const { return {}; }
   // The config that the call began under: a reload in between must not route it by one and price it
   // by another.
   virtual const Settings& settings() const = 0;
@@ -78,14 +102,20 @@ class Conversation {
 
   // Of an LLM: sends the call there from now on; call() says so. False: it can not be.
   virtual bool redirect(const Destination&) { return false; }
-  // Of an LLM: finds an answer that was given before to the same request in this scope, to be given
-  // again by forward(). What it did cost.
-  virtual std::optional<Money> find_cached(std::string_view) { return std::nullopt; }
+  // Of an LLM or a tool: finds an answer that was given before to the same request in this scope,
+  // to be given again by forward(). What it did cost.
+  virtual std::optional<Money> find_cached(const CacheSearch&) { return std::nullopt; }
   // Of an LLM: the tokens of input that will be billed, at most, where that is known better than by
   // the bytes. It takes time.
   virtual std::optional<uint64_t> exact_input_tokens() { return std::nullopt; }
   // Of an LLM: what the request says hangs on the answer.
   virtual std::string_view stakes() const { return {}; }
+
+  // What makes the call this very one, besides what call() says of it: a text for who approves it.
+  virtual std::string content() const { return {}; }
+
+  // Whether nobody waits for the answer any more, so that a call that is still to begin need not.
+  virtual bool abandoned() const { return false; }
 
   // Sends the call upstream and hands the answer on, except for its end: whoever has the end
   // knows that the call was settled and recorded.

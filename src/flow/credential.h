@@ -10,11 +10,15 @@
 
 namespace satgate::flow {
 
-// `Authorization: Bearer sg_...` (or a bare macaroon), `x-api-key`, `api-key`, and `Macaroon` or
-// `Grpc-Metadata-Macaroon` in hex. A foreign one may still be an API key of the config. More than
-// one credential field, or one twice: ambiguous, even if both say the same, because an upstream
-// could read the other one. Views point into the head.
+// `Authorization: Bearer sg_...` (or a bare macaroon), `L402` and `LSAT` (payment/l402.h),
+// `x-api-key`, `api-key`, and `Macaroon` or `Grpc-Metadata-Macaroon` in hex. A foreign one may
+// still be an API key of the config. More than one credential field, or one twice: ambiguous, even
+// if both say the same, because an upstream could read the other one. Views point into the head.
 Credential find_credential(const wire::Fields& fields);
+
+// Whether a client says that it can pay: `Accept-Payment`, `X-L402`, or an
+// `Accept` that names L402. Anybody may say so; it only spares others a challenge they can not use.
+bool signals_payment(const wire::Fields& fields);
 
 // Whether text could be one of our tokens: the prefix, or the first byte of a macaroon V2 (0x02) in
 // base64. Anything else is an API key, or somebody else's credential.

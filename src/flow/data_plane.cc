@@ -1,8 +1,16 @@
 #include "flow/data_plane.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <string>
 
 #include "base/json_out.h"
+#include "dialect/stored_id.h"
+#include "flow/authorization.h"
+#include "flow/batch_call.h"
+#include "flow/caller.h"
+#include "flow/credential.h"
 #include "flow/exchange.h"
 #include "flow/http_call.h"
 #include "flow/llm_call.h"
@@ -22,6 +30,35 @@ Call begin_call(Worker& worker, const wire::RequestHead& request) {
   call.method = request.method;
   call.query = request.query;
   return call;
+}
+
+// The route to the upstream that made the answer; none when nobody knows it.
+const Route* route_to_maker(Worker& worker, const Settings& settings, const wire::Fields& fields,
+                            Protocol protocol, const Call& call) {
+  const Caller caller = caller_of(worker, settings, find_credential(fields));
+  if (!caller.token) return nullptr;
+  const auto upstream =
+      worker.gateway.stored.find(call.stored_id, caller.token->chain().points.back());
+  const auto leads_there = [&](const Route& route) {
+    return route.serves_stored && route.protocol == protocol &&
+           settings.upstreams[route.upstream].name == upstream;
+  };
+  const auto found = std::ranges::find_if(settings.routes, leads_there);
+  return found == settings.routes.end() ? nullptr : &*found;
+}
+
+bool may_ask_the_price(const net::ServerExchange& http, const Route& route) {
+  const wire::BodyFraming& framing = http.request().framing;
+  return route.mode == Mode::charge && framing.kind == wire::BodyFraming::Kind::length &&
+         framing.bytes <= limits::unpaid_body_bytes_max;
+}
+
+net::Task<> refuse_host(net::ServerExchange& http) {
+  const std::string message = fmt::format(
+      "This gateway does not answer to the host '{}'. If it is a name of this gateway, add it to "
+      "`server.hosts` in the config.",
+      http.request().host);
+  co_await respond_error(http, Protocol::http, random_id<RequestId>(), 403, "host_denied", message);
 }
 
 std::string_view kind_word(Alternative::Kind kind) {
@@ -44,9 +81,11 @@ net::Task<> DataPlane::handle(net::ServerExchange& http) {
   const wire::RequestHead& request = http.request();
   if (request.path == "/healthz") co_return co_await handle_health(http, false);
   if (request.path == "/readyz") co_return co_await handle_health(http, true);
-  if (request.path.starts_with("/.well-known/")) co_return co_await handle_prices(http, *settings);
+  if (!settings->server.hosts.answers_to(request.host)) co_return co_await refuse_host(http);
+  if (request.path.starts_with("/.well-known/"))
+    co_return co_await handle_documents(http, *settings);
   Call call = begin_call(worker_, request);
-  if (request.path == "/mcp") {
+  if (mcp::Endpoint::serves(request)) {
     Snapshot snapshot = worker_.gateway.snapshot();
     if (!snapshot.settings->mcp_servers.empty()) {
       co_return co_await mcp_.handle(http, call, std::move(snapshot));
@@ -75,9 +114,12 @@ net::Task<> DataPlane::handle_route(net::ServerExchange& http, const Settings& s
   call.upstream = settings.upstreams[route.upstream].name;
   if (route.api) {
     LlmCall conversation(worker_, settings, http, route, call);
-    // Before the body is read: strangers must not fill memory.
-    if (const std::optional<Denial> denial = judge_credential(worker_, conversation)) {
-      co_return co_await respond_denial(http, call, *denial, settings);
+    // Before the body is read: strangers must not fill memory. Who may buy asks with it what it
+    // costs, so a small one is read.
+    if (!may_ask_the_price(http, route)) {
+      if (const std::optional<Denial> denial = judge_credential(worker_, conversation)) {
+        co_return co_await respond_denial(http, call, *denial, settings);
+      }
     }
     const bool readable = co_await conversation.prepare();
     if (readable) co_await exchange(worker_, conversation);
@@ -88,7 +130,31 @@ net::Task<> DataPlane::handle_route(net::ServerExchange& http, const Settings& s
     ModelsCall conversation(worker_, settings, http, route, call);
     co_return co_await exchange(worker_, conversation);
   }
+  if (route.serves_stored) co_return co_await handle_stored(http, settings, route, call);
+  call.unbounded = route.unbounded;
   HttpCall conversation(worker_, settings, http, route, call);
+  co_await exchange(worker_, conversation);
+}
+
+// By the route to where the answer lies: a fallback may have made it elsewhere.
+net::Task<> DataPlane::handle_stored(net::ServerExchange& http, const Settings& settings,
+                                     const Route& route, Call& call) {
+  call.asks_stored = true;
+  call.stored_id = dialect::stored_id(call.protocol, call.method, call.endpoint);
+  const Route* maker =
+      route_to_maker(worker_, settings, http.request().fields, route.protocol, call);
+  const Route& there = maker == nullptr ? route : *maker;
+  call.mode = there.mode;
+  call.route = there.name;
+  call.upstream = settings.upstreams[there.upstream].name;
+  // Of a batch all is small but its results.
+  const bool has_links = call.protocol == Protocol::anthropic && call.method != "DELETE" &&
+                         !call.endpoint.ends_with("/results");
+  if (has_links) {
+    BatchCall conversation(worker_, settings, http, there, call);
+    co_return co_await exchange(worker_, conversation);
+  }
+  HttpCall conversation(worker_, settings, http, there, call);
   co_await exchange(worker_, conversation);
 }
 
@@ -100,9 +166,13 @@ net::Task<> DataPlane::handle_health(net::ServerExchange& http, bool readiness) 
   co_await respond_json(http, up ? 200 : 503, body);
 }
 
-// Prices by machine: /.well-known/satgate, and l402.json for those who look there.
-net::Task<> DataPlane::handle_prices(net::ServerExchange& http, const Settings& settings) {
+// Prices by machine: /.well-known/satgate, and l402.json for those who look there. For OAuth
+// clients, what this resource is.
+net::Task<> DataPlane::handle_documents(net::ServerExchange& http, const Settings& settings) {
   const std::string_view path = http.request().path;
+  if (const auto document = resource_metadata(settings, http.request(), http.is_tls())) {
+    co_return co_await respond_json(http, 200, *document);
+  }
   if (path != "/.well-known/satgate" && path != "/.well-known/l402.json") {
     co_return co_await respond_error(http, Protocol::http, random_id<RequestId>(), 404, "no_route",
                                      "There is no such document.");

@@ -17,9 +17,11 @@ class DataPlane final : public net::Handler {
 
  private:
   net::Task<> handle_health(net::ServerExchange& http, bool readiness);
-  net::Task<> handle_prices(net::ServerExchange& http, const Settings& settings);
+  net::Task<> handle_documents(net::ServerExchange& http, const Settings& settings);
   net::Task<> handle_route(net::ServerExchange& http, const Settings& settings, const Route& route,
                            Call& call);
+  net::Task<> handle_stored(net::ServerExchange& http, const Settings& settings, const Route& route,
+                            Call& call);
 
   Worker worker_;
   mcp::Endpoint mcp_;

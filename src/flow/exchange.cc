@@ -7,22 +7,30 @@ namespace satgate::flow {
 net::Task<> exchange(Worker& worker, Conversation& conversation) {
   Passage call(worker, conversation);
 
-  call.identify();   // whose authority is this, and does it still stand?
-  call.authorize();  // does it cover this tool, endpoint or model?
-  call.price();      // what can it cost at most? no price, no passage
-  call.trace();      // which accounts does it spend from?
+  call.identify();  // whose authority is this, and does it still stand?
+  if (call.is_unredeemed()) co_await call.redeem();  // L402: was it paid for?
+  call.authorize();                                  // does it cover this tool, endpoint or model?
+  call.judge_tool();  // does the config allow it, and what it is given?
+  call.price();       // what can it cost at most? no price, no passage
+  call.trace();       // which accounts does it spend from?
+  // MCP: does a person have to say yes first, and did one?
+  if (call.needs_approval()) co_await call.seek_approval();
   if (call.guards_loops()) co_await call.guard_loop();  // the same call, over and over?
   call.choose_model();   // LLM: may a cheaper model serve it? priced anew
-  call.find_cached();    // LLM: was the same answered already? then at the price of that
+  call.find_cached();    // LLM, tools: was the same answered already? then at the price of that
   co_await call.hold();  // does it fit on all of them? held and journaled before forwarding
+  if (call.needs_approval()) co_await call.use_approval();  // once, and gone before it is sent
+  if (call.can_be_sold()) co_await call.offer_payment();    // L402: what it costs, and how to pay
   if (call.refused()) {
     call.record_refusal();  // nothing is unwritten
     co_await call.refuse();
     co_return;
   }
-  co_await call.forward();  // everything but the end of the answer
-  call.settle();            // the one place where money ends, errors included; with its event
-  while (call.may_fall_back() && co_await call.falls_back()) {  // LLM: somebody else, held anew
+  co_await call.forward();        // everything but the end of the answer
+  call.settle();                  // the one place where money ends, errors included; with its event
+  while (call.may_fall_back()) {  // LLM: the upstream failed; somebody else, priced and held anew
+    const bool is_held = co_await call.falls_back();
+    if (!is_held) break;
     co_await call.forward();
     call.settle();
   }

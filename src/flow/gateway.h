@@ -8,9 +8,13 @@
 #include <vector>
 
 #include "base/time.h"
+#include "flow/key_names.h"
 #include "flow/loop_guard.h"
+#include "flow/mcp/clients.h"
 #include "flow/metrics.h"
+#include "flow/paywall.h"
 #include "flow/settings.h"
+#include "flow/stored_answers.h"
 #include "store/bank.h"
 #include "store/directory.h"
 #include "token/keyring.h"
@@ -42,6 +46,10 @@ class Gateway {
   Metrics metrics;
   LoopGuard loop_guard;
   AnswerCache answers;
+  mcp::Clients mcp_clients;
+  StoredAnswers stored;
+  std::unique_ptr<Paywall> paywall;         // set before the first call; null: nothing is sold
+  KeyNames key_names = KeyNames::random();  // set before the first call
   std::atomic<bool> serving{false};  // /readyz says so: from the end of the start until SIGTERM
 
   // Snapshots; a reload replaces them for calls that begin later. Thread-safe.
@@ -53,7 +61,9 @@ class Gateway {
     return config_;
   }
   void set_config(Snapshot config) {
-    const size_t kept = config.settings->cache ? config.settings->cache->bytes_max : 0;
+    const Settings& next = *config.settings;
+    const bool keeps = next.cache || next.tariff->keeps_results();
+    const size_t kept = keeps ? next.cache_rules().bytes_max : 0;
     set(config_, std::move(config));
     answers.trim(kept);
   }

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "flow/credential.h"
 #include "flow/respond.h"
 
 namespace satgate::flow {
@@ -19,15 +18,12 @@ Outcome broken(Fault fault) {
 }  // namespace
 
 HttpCall::HttpCall(Worker& worker, const Settings& settings, net::ServerExchange& http,
-                   const Route& route, const Call& call)
-    : worker_(worker), settings_(settings), http_(http), route_(route), call_(call) {}
-
-Credential HttpCall::credential() const {
-  return find_credential(http_.request().fields);
-}
+                   const Route& route, Call& call)
+    : HttpConversation(worker, settings, http, call), route_(route) {}
 
 net::Task<bool> HttpCall::add_content(SipHash& fingerprint) {
-  if (!is_sent_whole(http_.request().framing)) co_return false;
+  // Who asks again and again for an answer that is being made is in no loop.
+  if (call_.asks_stored || !is_sent_whole(http_.request().framing)) co_return false;
   const auto body = co_await read_whole(http_);
   read_ahead_ = body;
   if (!body) co_return false;
@@ -80,6 +76,7 @@ net::Task<std::optional<Fault>> HttpCall::hold_body(const wire::ResponseHead& he
 net::Task<std::optional<Fault>> HttpCall::relay_body(const wire::ResponseHead& head) {
   wire::HeadWriter& writer = write_client_head(http_, head);
   write_call_fields(writer, call_, passing_, {}, settings_.currency);
+  write_receipt(writer, head.status, passing_);
   const bool has_length = head.framing.kind == wire::BodyFraming::Kind::length;
   const wire::BodyFraming framing = has_length ? head.framing : wire::BodyFraming::chunked();
   auto started = co_await http_.start(framing);
@@ -108,16 +105,9 @@ net::Task<> HttpCall::complete(const Settled& settled) {
   }
   wire::HeadWriter& writer = write_client_head(http_, *head_);
   write_call_fields(writer, call_, passing_, settled, settings_.currency);
+  write_receipt(writer, head_->status, passing_);
   if (head_->described_length) writer.describe_length(*head_->described_length);
   (void)co_await http_.send(body_);
-}
-
-net::Task<> HttpCall::refuse(const Denial& denial) {
-  co_await respond_denial(http_, call_, denial, settings_);
-}
-
-net::Task<> HttpCall::fail(const Fault& fault) {
-  co_await respond_fault(http_, call_, fault);
 }
 
 }  // namespace satgate::flow

@@ -1,9 +1,11 @@
 // The part of an LlmCall that deals with the response cache: which request is the same as another,
 // which answer may be kept, and how one is given again.
 #include <algorithm>
+#include <array>
 #include <chrono>
 
 #include "base/text.h"
+#include "flow/credential.h"
 #include "flow/llm_call.h"
 #include "flow/respond.h"
 
@@ -13,12 +15,17 @@ namespace {
 // Of a longer one a digest costs more than it is likely to save.
 constexpr size_t kBodyBytesMax = 1024 * 1024;
 
-// What changes an answer besides the body: versions and betas.
-bool changes_answer(std::string_view field) {
-  const auto begins_with = [&](std::string_view start) {
-    return field.size() >= start.size() && equals_ignore_case(field.substr(0, start.size()), start);
-  };
-  return begins_with("anthropic-") || begins_with("openai-");
+// Fields that say who asks, or how the answer travels, and nothing about what it is. Any other may
+// change it at some server, and an answer must not be given to who would have had another one.
+bool says_nothing_of_the_answer(std::string_view field) {
+  constexpr std::array<std::string_view, 12> names = {
+      "host",          "user-agent", "accept",          "accept-encoding",
+      "cache-control", "pragma",     "connection",      "content-length",
+      "traceparent",   "tracestate", "idempotency-key", "content-type"};
+  const auto is_field = [&](std::string_view name) { return equals_ignore_case(field, name); };
+  constexpr std::string_view sdk = "x-stainless-";
+  return std::ranges::any_of(names, is_field) || is_credential_field(field) ||
+         is_gateway_field(field) || equals_ignore_case(field.substr(0, sdk.size()), sdk);
 }
 
 // Each part behind its length, so that no two requests run into the same text.
@@ -45,23 +52,24 @@ Hash256 LlmCall::cache_key(std::string_view scope) const {
        {scope, call_.upstream, call_.model, call_.endpoint, call_.query, body_})
     add_part(digest, part);
   for (const wire::Field& field : http_.request().fields) {
-    if (!changes_answer(field.name)) continue;
+    if (says_nothing_of_the_answer(field.name)) continue;
     add_part(digest, lowercase(field.name));
     add_part(digest, field.value);
   }
   return digest.finish();
 }
 
-std::optional<Money> LlmCall::find_cached(std::string_view scope) {
+std::optional<Money> LlmCall::find_cached(const CacheSearch& search) {
   const CacheRules& rules = *settings_.cache;
   const wire::Fields& fields = http_.request().fields;
-  // What lies at the provider may have changed, and counting is free.
+  // What lies at the provider may have changed, counting is free, and a batch is no answer yet.
   const bool suits = rules.covers(call_.upstream) && !request_.whole_context && !is_free() &&
-                     body_.size() <= kBodyBytesMax && !says(fields, "no-store");
+                     request_.batch.empty() && body_.size() <= kBodyBytesMax &&
+                     !says(fields, "no-store");
   if (!suits) return std::nullopt;
-  keep_as_ = cache_key(scope);
+  keep_as_ = cache_key(search.scope);
   if (says(fields, "no-cache")) return std::nullopt;
-  cached_ = worker_.gateway.answers.find(*keep_as_, rules.ttl, worker_.loop.now());
+  cached_ = worker_.gateway.answers.find(*keep_as_, search.ttl, worker_.loop.now());
   return cached_ ? std::optional(cached_->cost) : std::nullopt;
 }
 
@@ -76,6 +84,7 @@ void LlmCall::keep_answer(const Settled& settled) {
   kept->body = std::move(sent_).append(end);
   kept->cost = *settled.cost;
   kept->made = worker_.loop.now();
+  kept->stored_id = stored_id_;
   worker_.gateway.answers.put(*keep_as_, std::move(kept), rules.bytes_max);
 }
 

@@ -6,7 +6,6 @@
 
 #include "base/limits.h"
 #include "base/text.h"
-#include "flow/credential.h"
 #include "flow/respond.h"
 
 namespace satgate::flow {
@@ -29,17 +28,10 @@ bool is_overload(int status) {
 
 LlmCall::LlmCall(Worker& worker, const Settings& settings, net::ServerExchange& http,
                  const Route& route, Call& call)
-    : worker_(worker),
-      settings_(settings),
-      http_(http),
+    : HttpConversation(worker, settings, http, call),
       route_(&route),
-      call_(call),
       api_(*route.api),
       reader_(dialect::make_reader(api_)) {}
-
-Credential LlmCall::credential() const {
-  return find_credential(http_.request().fields);
-}
 
 net::Task<bool> LlmCall::prepare() {
   // Bytes bound tokens only in plain text.
@@ -70,10 +62,9 @@ net::Task<bool> LlmCall::prepare() {
   call_.unit = request_.unit;
   call_.units = request_.units;
   call_.may_write_cache = request_.may_write_cache;
-  call_.unbounded = request_.unbounded;
-  if (request_.whole_context && !settings_.upstreams[route_->upstream].stored_input) {
-    call_.unbounded = "a stored conversation";
-  }
+  call_.unbounded = unbounded();
+  call_.stored_id = request_.stored_id;
+  call_.batch = request_.batch;
   co_return true;
 }
 
@@ -95,6 +86,12 @@ net::Task<bool> LlmCall::add_content(SipHash& fingerprint) {
   co_return true;
 }
 
+// By the request, or by the rules of the upstream it goes to.
+std::string_view LlmCall::unbounded() const {
+  const bool may_be_stored = settings_.upstreams[route_->upstream].stored_input;
+  return request_.whole_context && !may_be_stored ? "a stored conversation" : request_.unbounded;
+}
+
 bool LlmCall::redirect(const Destination& to) {
   const auto leads_there = [&](const Route& route) {
     return route.api == api_ && settings_.upstreams[route.upstream].name == to.upstream;
@@ -105,6 +102,7 @@ bool LlmCall::redirect(const Destination& to) {
     route_ = &*route;
     call_.route = route->name;
     call_.upstream = to.upstream;
+    call_.unbounded = unbounded();
   }
   keep_as_.reset();  // known by another request
   call_.model = to.model;
@@ -134,6 +132,7 @@ std::string_view LlmCall::stakes() const {
 net::Task<Outcome> LlmCall::forward(const Passing& passing) {
   passing_ = passing;
   if (cached_) {
+    worker_.gateway.stored.add_reader(cached_->stored_id, call_.upstream, passing.lineage);
     Outcome outcome;
     outcome.http_status = 200;
     co_return outcome;
@@ -186,10 +185,18 @@ net::Task<Outcome> LlmCall::hold_answer() {
   // Pictures and characters were counted before.
   if (call_.unit != BilledUnit::token) co_return outcome;
   outcome.usage = reader_->usage(answer_);
+  note_stored(reader_->stored_id());
   // No usage in the answer: the whole quote is charged, never zero.
   outcome.usage_missing = !outcome.usage;
   if (outcome.usage_missing) keep_as_.reset();
   co_return outcome;
+}
+
+// Before the client can have read of it, and ask for it.
+void LlmCall::note_stored(std::string_view id) {
+  if (id.empty() || !stored_id_.empty()) return;
+  stored_id_ = id;
+  worker_.gateway.stored.add(id, call_.upstream, passing_.lineage);
 }
 
 void LlmCall::append_event(const wire::SseEvent& event) {
@@ -197,6 +204,7 @@ void LlmCall::append_event(const wire::SseEvent& event) {
   dialect::LlmStream::Step step;
   if (event.has_data) {
     step = stream_->on_data(event.data);
+    note_stored(stream_->stored_id());
     watch_->add(stream_->added_text(), stream_->reported_output());
   }
   ending_ = ending_ || step.ends;
@@ -228,21 +236,22 @@ std::expected<void, Fault> LlmCall::append_events(std::string_view piece) {
   return {};
 }
 
-// What came in one read leaves in one write. True when something was written.
-net::Task<std::expected<bool, Fault>> LlmCall::relay_piece(std::string_view piece) {
+// What came in one read leaves in one write. What was good of it leaves before the fault that
+// followed.
+net::Task<std::expected<void, Fault>> LlmCall::relay_piece(std::string_view piece) {
   out_.clear();
-  while (!piece.empty()) {
-    auto appended = append_events(piece);
-    if (!appended) co_return std::unexpected(std::move(appended.error()));
+  std::expected<void, Fault> good;
+  while (good && !piece.empty()) {
+    good = append_events(piece);
     auto more = upstream_call_->read_at_hand();
-    if (!more) co_return std::unexpected(std::move(more.error()));
-    piece = *more;
+    if (good && !more) good = std::unexpected(std::move(more.error()));
+    piece = more ? *more : std::string_view();
   }
-  if (out_.empty()) co_return false;
+  if (out_.empty()) co_return good;
   if (keep_as_ && sent_.size() <= settings_.cache->answer_bytes_max) sent_ += out_;
   auto written = co_await http_.write(out_);
   if (!written) co_return std::unexpected(std::move(written.error()));
-  co_return true;
+  co_return good;
 }
 
 net::Task<Outcome> LlmCall::relay_stream() {
@@ -346,10 +355,6 @@ net::Task<> LlmCall::complete(const Settled& settled) {
   (void)co_await http_.send(answer_);
 }
 
-net::Task<> LlmCall::refuse(const Denial& denial) {
-  co_await respond_denial(http_, call_, denial, settings_);
-}
-
 net::Task<> LlmCall::fail(const Fault& fault) {
   if (http_.response_started() && fault.source != Fault::Source::client) {
     // SDKs take a clean end for success: say it in the stream.
@@ -357,7 +362,7 @@ net::Task<> LlmCall::fail(const Fault& fault) {
     (void)co_await http_.finish(end);
     co_return;
   }
-  co_await respond_fault(http_, call_, fault);
+  co_await HttpConversation::fail(fault);
 }
 
 }  // namespace satgate::flow

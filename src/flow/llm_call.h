@@ -8,15 +8,14 @@
 #include <string_view>
 
 #include "dialect/llm_api.h"
-#include "flow/conversation.h"
+#include "flow/http_conversation.h"
 #include "flow/output_watch.h"
 #include "flow/relay.h"
-#include "flow/worker.h"
 #include "wire/sse.h"
 
 namespace satgate::flow {
 
-class LlmCall final : public Conversation {
+class LlmCall final : public HttpConversation {
  public:
   LlmCall(Worker& worker, const Settings& settings, net::ServerExchange& http, const Route& route,
           Call& call);
@@ -24,25 +23,22 @@ class LlmCall final : public Conversation {
   // Reads the body and fills the call's model and bounds. False: a 4xx was sent.
   net::Task<bool> prepare();
 
-  const Call& call() const override { return call_; }
-  const Settings& settings() const override { return settings_; }
-  Credential credential() const override;
   net::Task<bool> add_content(SipHash& fingerprint) override;
   bool redirect(const Destination& to) override;
   std::string_view stakes() const override;
-  std::optional<Money> find_cached(std::string_view scope) override;
+  std::optional<Money> find_cached(const CacheSearch& search) override;
   std::optional<uint64_t> exact_input_tokens() override;
   net::Task<Outcome> forward(const Passing& passing) override;
   net::Task<> complete(const Settled& settled) override;
-  net::Task<> refuse(const Denial& denial) override;
   net::Task<> fail(const Fault& fault) override;
 
  private:
   bool is_free() const;
+  std::string_view unbounded() const;
   net::Task<Outcome> relay_stream();
   net::Task<Outcome> hold_answer();
   std::expected<void, Fault> append_events(std::string_view piece);
-  net::Task<std::expected<bool, Fault>> relay_piece(std::string_view piece);
+  net::Task<std::expected<void, Fault>> relay_piece(std::string_view piece);
   void append_event(const wire::SseEvent& event);
   Outcome stream_outcome(std::optional<Fault> fault);
   bool is_past_reservation() const;
@@ -53,19 +49,15 @@ class LlmCall final : public Conversation {
   Outcome failed(Fault fault) const;
   Hash256 cache_key(std::string_view scope) const;
   void keep_answer(const Settled& settled);
+  void note_stored(std::string_view id);
   net::Task<> replay(const Settled& settled);
 
-  Worker& worker_;
-  const Settings& settings_;
-  net::ServerExchange& http_;
   const Route* route_;
-  Call& call_;
   const dialect::LlmApi api_;
   const std::unique_ptr<dialect::LlmReader> reader_;
   dialect::LlmRequest request_;
   std::string_view body_;
   std::string forwarded_;
-  Passing passing_;
   std::unique_ptr<net::ClientExchange> upstream_call_;
   const wire::ResponseHead* head_ = nullptr;
   std::string_view answer_;  // not streamed: the whole body
@@ -74,6 +66,7 @@ class LlmCall final : public Conversation {
   std::string out_;   // events to write now
   std::string tail_;  // the end of the stream: kept back until the call is settled
   bool ending_ = false;
+  std::string stored_id_;  // of the answer, at the provider
   std::optional<OutputWatch> watch_;
   // The response cache: what is given again; or under which key this answer is to be kept, and what
   // of a stream was sent so far.

@@ -48,6 +48,9 @@ std::string print_prometheus(const Metrics& m) {
   single(out, "satgate_loop_alerts_total", "counter",
          "Calls that passed although they were one of a loop (loopGuard, action alert).",
          value(m.loop_alerts));
+  single(out, "satgate_mcp_asks_total", "counter",
+         "What MCP servers asked clients during calls: sampling, elicitation, roots.",
+         value(m.mcp_asks));
   head(out, "satgate_spent_credits_total", "counter", "Credits spent by allowed calls.");
   fmt::format_to(to, "satgate_spent_credits_total {}\n",
                  format_credits(Money::nano(value(m.spent_nano))));

@@ -21,6 +21,7 @@ struct Metrics {
   std::atomic<uint64_t> overruns{0};
   std::atomic<uint64_t> usage_missing{0};
   std::atomic<uint64_t> loop_alerts{0};  // calls that passed with a mark
+  std::atomic<uint64_t> mcp_asks{0};     // of MCP servers during calls
   std::atomic<int64_t> spent_nano{0};
   std::atomic<int64_t> in_flight{0};
 

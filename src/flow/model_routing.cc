@@ -19,12 +19,6 @@ std::string_view ModelChoice::of(std::string_view asked) const {
   return found == entries_.end() ? std::string_view() : std::string_view(found->model);
 }
 
-Stakes parse_stakes(std::string_view text) {
-  if (equals_ignore_case(text, "low")) return Stakes::low;
-  // What nobody can read is no leave to be cheap.
-  return text.empty() ? Stakes::unmarked : Stakes::high;
-}
-
 const std::vector<ModelTarget>* RoutingRule::fallbacks_of(std::string_view asked) const {
   const std::vector<ModelTarget>* best = nullptr;
   size_t best_weight = 0;

@@ -29,10 +29,6 @@ class ModelChoice {
   std::vector<Entry> entries_;
 };
 
-// How much hangs on the answer, as `X-SatGate-Stakes` or the label `stakes` says.
-enum class Stakes : uint8_t { unmarked, low, high };
-Stakes parse_stakes(std::string_view text);
-
 struct LowStakes {
   ModelChoice use;
   // A call that is not marked counts as low if it is smaller than both: tokens, as far as they are

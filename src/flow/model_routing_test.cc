@@ -28,13 +28,6 @@ TEST(RoutingRule, TheClosestFallbacksCount) {
   EXPECT_EQ(RoutingRule().fallbacks_of("gpt-4o"), nullptr);
 }
 
-TEST(Stakes, WhatNobodyKnowsIsHigh) {
-  EXPECT_EQ(parse_stakes(""), Stakes::unmarked);
-  EXPECT_EQ(parse_stakes("LOW"), Stakes::low);
-  EXPECT_EQ(parse_stakes("high"), Stakes::high);
-  EXPECT_EQ(parse_stakes("lowish"), Stakes::high);
-}
-
 TEST(RoutingRules, AToken) {
   RoutingRules rules;
   rules.everywhere.low_stakes.emplace();

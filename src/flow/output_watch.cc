@@ -5,9 +5,6 @@
 namespace satgate::flow {
 namespace {
 
-// No vocabulary in use has a longer token; the longest of OpenAI's has 128 bytes.
-constexpr uint64_t kTokenBytesMax = 256;
-
 // A model may write a text with fewer tokens than an encoder would: what is ended for nothing is
 // worse than what goes on for a little.
 uint64_t with_slack(uint64_t tokens) {

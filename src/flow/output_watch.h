@@ -10,6 +10,9 @@
 
 namespace satgate::flow {
 
+// No vocabulary in use has a longer token; the longest of OpenAI's has 128 bytes.
+inline constexpr uint64_t kTokenBytesMax = 256;
+
 class OutputWatch {
  public:
   // `tokens_max`: over all choices. `vocabulary`: that of the model, where it is sure.

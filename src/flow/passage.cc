@@ -2,16 +2,27 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
+#include "base/text.h"
 #include "flow/refusal_text.h"
+#include "token/paid.h"
 #include "token/verifier.h"
 
 namespace satgate::flow {
 namespace {
 
+constexpr std::string_view kAgreed = "sale";  // the rule of a price that was paid
 // What the database says of it is for administrators: `satgate token show`.
 constexpr const char* kUnreadable = "the token's record can not be read";
+
+// Of a list, by commas.
+std::string_view take_macaroon(std::string_view& list) {
+  const std::string_view first = list.substr(0, list.find(','));
+  list.remove_prefix(std::min(first.size() + 1, list.size()));
+  return trim(first);
+}
 
 }  // namespace
 
@@ -31,7 +42,8 @@ Passage::~Passage() {
 }
 
 std::string_view Passage::token_name() const {
-  return record_ ? std::string_view(record_->name) : std::string_view("anonymous");
+  if (record_) return record_->name;
+  return key_name_.empty() ? std::string_view("anonymous") : key_name_;
 }
 
 // The first refusal is the one that counts; observe may go on and meet others.
@@ -53,12 +65,21 @@ void Passage::identify() {
   const Credential& credential = *acting;
   switch (credential.kind) {
     case Credential::Kind::token:
+    case Credential::Kind::paid:
+    case Credential::Kind::payment:
       break;
+    case Credential::Kind::malformed:
+      return deny(Refusal::token_malformed,
+                  "Not an L402 credential: 'L402 <macaroon>:<preimage, 64 hex digits>'.");
     case Credential::Kind::none:
     case Credential::Kind::foreign: {
       // Observe needs no token: agents keep their own keys (Law 1.5, CONTRACT.md).
-      if (observing()) return;
+      if (observing()) {
+        if (!credential.text.empty()) key_name_ = worker_.gateway.key_names.of(credential.text);
+        return;
+      }
       const bool none = credential.kind == Credential::Kind::none;
+      if (none && is_given_away()) return;
       const Refusal refusal = none ? Refusal::token_missing : Refusal::token_malformed;
       return deny(refusal, refusal_text(refusal, call_));
     }
@@ -66,17 +87,44 @@ void Passage::identify() {
       return deny(Refusal::token_malformed,
                   "The request carries more than one credential; send exactly one.");
   }
-  auto verified = worker_.verifier.verify(credential.text);
-  if (!verified) return deny(verified.error(), refusal_text(verified.error(), call_));
-  store::Directory& directory = worker_.gateway.bank.directory();
-  store::FoundToken found = directory.token(verified->token());
+  if (credential.kind == Credential::Kind::payment ? !verify_payment(credential)
+                                                   : !verify(credential)) {
+    return;
+  }
+  store::FoundToken found = worker_.gateway.bank.directory().token(token_->token());
   if (!found) return deny_unavailable(kUnreadable);
   record_ = std::move(*found);
+  if (record_) return judge_token();
   // A token of this key without a record was never minted by this gateway's `token create`.
-  if (!record_) {
-    return deny(Refusal::token_invalid, refusal_text(Refusal::token_invalid, call_));
+  unredeemed_ = token_->chain().sale && worker_.gateway.paywall;
+  if (!unredeemed_) deny(Refusal::token_invalid, refusal_text(Refusal::token_invalid, call_));
+}
+
+// Proves the chain, and of a paid token that who shows it has paid.
+bool Passage::verify(const Credential& credential) {
+  const bool paid = credential.kind == Credential::Kind::paid;
+  std::string_view rest = credential.text;
+  auto verified = worker_.verifier.verify(take_macaroon(rest));
+  // Of several macaroons the first of ours counts: what others have to say is not for us.
+  while (!verified && !rest.empty())
+    verified = worker_.verifier.verify(take_macaroon(rest));
+  if (!verified) {
+    deny(verified.error(), refusal_text(verified.error(), call_));
+    return false;
+  }
+  const TokenChain& chain = verified->chain();
+  const std::optional<Hash256> shown = paid ? std::optional(credential.preimage) : chain.preimage;
+  const bool proven = chain.sale ? shown && token::opens(*chain.sale, *shown) : !paid;
+  if (!proven) {
+    deny(Refusal::token_invalid, "The preimage is not that of the token's payment.");
+    return false;
   }
   token_.emplace(std::move(*verified));
+  return true;
+}
+
+void Passage::judge_token() {
+  store::Directory& directory = worker_.gateway.bank.directory();
   const auto token_revoked = [&](const TokenId&) { return record_->revoked; };
   const bool any = directory.has_revocations();
   const auto point_revoked = [&](const AccountId& point) {
@@ -92,15 +140,76 @@ void Passage::identify() {
 
 void Passage::authorize() {
   if (stopped() || !token_) return;
-  if (auto refusal = token::permits(*token_, call_, settings_->audiences)) {
-    deny(*refusal, refusal_text(*refusal, call_));
+  // Law 2.5: what was paid opens nothing that is not for sale, also under the same paths.
+  if (record_->sale && call_.mode != Mode::charge) {
+    return deny(Refusal::endpoint_denied, refusal_text(Refusal::endpoint_denied, call_));
   }
+  if (auto refusal = token::permits(*token_, call_, settings_->audiences)) {
+    return deny(*refusal, refusal_text(*refusal, culprit(*refusal)));
+  }
+  judge_stored();
+}
+
+// Of a batch the first request for which it is refused; else the call.
+Call Passage::culprit(Refusal refusal) const {
+  for (const BatchItem& item : call_.batch) {
+    const Call one = alone(call_, item);
+    if (refusal == Refusal::model_denied) {
+      if (token::permits(*token_, one, settings_->audiences) == refusal) return one;
+    } else if (refusal == Refusal::price_unknown && call_.unbounded.empty()) {
+      if (!settings_->tariff->quote(one, token_name())) return one;
+    }
+  }
+  return call_;
+}
+
+// From the point that was minted: nobody holds what is above it.
+StoredAnswers::Lineage Passage::lineage() const {
+  const StoredAnswers::Lineage points = token_->chain().points;
+  return points.subspan(std::min(record_->caveats.size(), points.size() - 1));
+}
+
+// The provider has one key for all: whose its answers are is for the gateway to know.
+void Passage::judge_stored() {
+  if (call_.stored_id.empty() && !call_.asks_stored) return;
+  const StoredAnswers& stored = worker_.gateway.stored;
+  const AccountId& point = lineage().back();
+  if (!call_.asks_stored) {
+    if (stored.may_continue(call_.stored_id, point)) return;
+    return deny(Refusal::answer_denied, refusal_text(Refusal::answer_denied, call_));
+  }
+  if (stored.find(call_.stored_id, point) == call_.upstream) return;
+  deny(Refusal::answer_unknown, refusal_text(Refusal::answer_unknown, call_));
+}
+
+// Is it what somebody has accepted, and does the config allow what it is given?
+void Passage::judge_tool() {
+  if (stopped()) return;
+  if (call_.is_held) {
+    deny(Refusal::tool_denied,
+         fmt::format("The definition of {} has not been accepted by a person.", call_.tool));
+    detail_ = denial_->message;
+    return;
+  }
+  auto breach = settings_->tariff->argument_breach(call_, token_name());
+  if (!breach) return;
+  deny(Refusal::tool_denied, std::move(*breach));
+  detail_ = denial_->message;
 }
 
 void Passage::price() {
   if (refused()) return;
   auto quote = settings_->tariff->quote(call_, token_name());
-  if (!quote) return deny(quote.error(), refusal_text(quote.error(), call_));
+  if (!quote && quote.error() == Refusal::approval_required) {
+    needs_approval_ = true;
+    quote = settings_->tariff->quote(call_, token_name(), true);
+  }
+  if (!quote) return deny(quote.error(), refusal_text(quote.error(), culprit(quote.error())));
+  // Who has paid for calls pays for them what was agreed, whatever the price has become.
+  if (record_ && record_->sale && is_agreed(*quote)) {
+    return take_quote(
+        settings_->tariff->quote_cached(*quote, *record_->sale->call_price(), kAgreed));
+  }
   take_quote(*quote);
 }
 
@@ -164,7 +273,12 @@ void Passage::record_refusal() {
   worker_.gateway.metrics.count(Decision::deny);
   worker_.gateway.metrics.count(denial_->refusal);
   add_alternative();
-  (void)worker_.gateway.bank.record(written);
+  if (reservation_) {
+    (void)worker_.gateway.bank.release(std::move(*reservation_), written);
+    reservation_.reset();
+  } else {
+    (void)worker_.gateway.bank.record(written);
+  }
 }
 
 net::Task<> Passage::refuse() {
@@ -181,11 +295,14 @@ net::Task<> Passage::forward() {
     passing_.price = quote_->worst();
     passing_.input_tokens = quote_->input_tokens_bound();
     passing_.is_per_token = quote_->is_per_token();
+    passing_.result_bytes = quote_->result_bytes_bound();
     passing_.output_visible = settings_->tariff->output_is_visible(*quote_);
   }
   if (reservation_ && reservation_->remaining() != Money::max()) {
     passing_.remaining = reservation_->remaining();
   }
+  if (token_) passing_.lineage = lineage();
+  passing_.receipt = receipt_;
   outcome_ = co_await answering_->forward(passing_);
 }
 

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "contract/approval.h"
 #include "contract/path.h"
 #include "contract/quote.h"
 #include "contract/records.h"
@@ -16,7 +17,9 @@
 #include "contract/verified_token.h"
 #include "flow/account_path.h"
 #include "flow/conversation.h"
+#include "flow/paywall.h"
 #include "flow/worker.h"
+#include "store/approval_book.h"
 
 namespace satgate::flow {
 
@@ -30,14 +33,24 @@ class Passage {
   Passage& operator=(const Passage&) = delete;
 
   void identify();
+  // A payment that was shown, and opens no token yet.
+  bool is_unredeemed() const { return unredeemed_; }
+  net::Task<> redeem();
   void authorize();
+  void judge_tool();
   void price();
   void trace();
+  bool needs_approval() const { return needs_approval_; }
+  net::Task<> seek_approval();
   bool guards_loops() const { return settings_->loops.has_value(); }
   net::Task<> guard_loop();
   void choose_model();
   void find_cached();
   net::Task<> hold();
+  net::Task<> use_approval();
+  // A refusal that a payment would lift.
+  bool can_be_sold() const;
+  net::Task<> offer_payment();
   void record_refusal();
   net::Task<> refuse();
   net::Task<> forward();
@@ -55,22 +68,42 @@ class Passage {
   bool observing() const { return call_.mode == Mode::observe; }
   bool stopped() const { return denial_.has_value(); }
   void deny(Refusal refusal, std::string message);
+  bool verify(const Credential& credential);
+  bool verify_payment(const Credential& credential);
+  void judge_token();
+  std::optional<Product> product(const Quote& quote) const;
+  bool is_agreed(const Quote& quote) const;
+  bool is_given_away() const;
   void deny_loop(const LoopRule& rule, const LoopGuard::Count& count);
   void deny_misfit(const ledger::Misfit& misfit);
   void deny_unavailable(const std::string& reason);
   void add_alternative();
 
+  StoredAnswers::Lineage lineage() const;
+  void judge_stored();
+  Call culprit(Refusal refusal) const;
+
   void take_quote(const Quote& quote);
-  std::string cache_scope() const;
+  std::string cache_scope(CacheRules::Scope scope) const;
+  void find_cached_result();
   const RoutingRule* routing() const;
   bool low_stakes(const LowStakes& rule) const;
   bool redirect(const Destination& to, bool only_if_cheaper);
+  void record_missed_fallback();
 
   void note_lineage();
   std::string_view token_name() const;
 
+  Approval wanted_approval(Time now) const;
+  void identify_again(Time now);
+  void take_standing(const store::ApprovalBook::Standing& standing);
+  std::string denial_text(std::string_view reason) const;
+  void deny_used_approval();
+  bool claim_approval();
+
   net::Task<> hold_quote();
   net::Watermark::Wait recorded();
+  Money headroom() const;
   bool fits_call_max() const;
   bool may_fit_smaller() const;
   bool tighten();
@@ -91,6 +124,7 @@ class Passage {
   std::optional<Denial> denial_;
   std::optional<VerifiedToken> token_;
   std::shared_ptr<const TokenRecord> record_;
+  std::string key_name_;  // observe: of a caller with a key that is not ours
   BudgetLine budgets_;
   std::optional<Quote> quote_;
   Path path_;
@@ -103,6 +137,12 @@ class Passage {
   uint64_t clamped_output_ = 0;
   uint64_t loop_repeats_ = 0;
   size_t fallbacks_tried_ = 0;
+  bool unredeemed_ = false;
+  std::string receipt_;  // of a payment by the Payment scheme
+  bool needs_approval_ = false;
+  std::optional<ApprovalId> approval_;  // given by a person
+  std::optional<ApprovalId> claimed_;   // no other call can use it until this one lets go
+  std::string detail_;  // for the event: what of it is the config's to say, never the call's
   bool cache_hit_ = false;
 };
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "flow/output_watch.h"
 #include "flow/passage.h"
 #include "flow/refusal_text.h"
 #include "token/verifier.h"
@@ -54,7 +55,7 @@ bool Passage::may_fit_smaller() const {
 
 // As it is; then with its input counted in place of bounded; then with a shorter answer.
 net::Task<> Passage::hold() {
-  if (stopped() || !quote_) co_return;
+  if (stopped() || !quote_ || !claim_approval()) co_return;
   if (!fits_call_max()) tighten();
   if (!fits_call_max() && !clamp()) {
     const Money most = *token::call_max(*token_);
@@ -123,10 +124,21 @@ net::Task<> Passage::answer() {
   }
 }
 
+// What one call may cost right now.
+Money Passage::headroom() const {
+  const Money left = worker_.gateway.bank.headroom(path_, call_.at);
+  return token_ ? min(left, token::call_max(*token_).value_or(Money::max())) : left;
+}
+
 // Counts the tokens of the input, where that is possible: fewer than its bytes. True: quote_ now
 // says less.
 bool Passage::tighten() {
   if (!quote_->is_per_token()) return false;
+  // It takes time, which who has no money shall not have for nothing.
+  Call least = call_;
+  least.input_bytes = call_.input_bytes / kTokenBytesMax;
+  const auto cheapest = settings_->tariff->quote(least, token_name());
+  if (!cheapest || cheapest->fixed() > headroom()) return false;
   const std::optional<uint64_t> tokens = answering_->exact_input_tokens();
   if (!tokens || *tokens >= quote_->input_tokens_bound()) return false;
   Call counted = call_;
@@ -142,9 +154,7 @@ bool Passage::tighten() {
 bool Passage::clamp() {
   // Observe changes nothing of an answer; the call is recorded as one that did not fit.
   if (observing() || !quote_->is_per_token()) return false;
-  Money headroom = worker_.gateway.bank.headroom(path_, call_.at);
-  if (token_) headroom = min(headroom, token::call_max(*token_).value_or(Money::max()));
-  const auto tokens = settings_->tariff->affordable_output(*quote_, headroom, call_.choices);
+  const auto tokens = settings_->tariff->affordable_output(*quote_, headroom(), call_.choices);
   if (!tokens) return false;
   const uint64_t asked = quote_->output_tokens_bound() / std::max<uint32_t>(1, call_.choices);
   if (*tokens >= asked || *tokens < std::min(asked, settings_->output_tokens_min)) return false;
@@ -193,6 +203,7 @@ AuditEvent& Passage::event() {
   e.clamped_output_tokens = clamped_output_;
   e.loop_repeats = loop_repeats_;
   e.cache_hit = cache_hit_ && !denial_;
+  e.detail = detail_;
   return e;
 }
 
@@ -265,9 +276,9 @@ void Passage::count_outcome() {
 // The cheapest thing of the same kind that this token may do and can pay for right now.
 void Passage::add_alternative() {
   if (!quote_ || !denial_->required) return;
-  const Money headroom = worker_.gateway.bank.headroom(path_, call_.at);
+  const Money most = headroom();
   for (const tariff::Offer& offer : settings_->tariff->alternatives(call_, *quote_, token_name())) {
-    if (offer.cost > headroom) return;  // cheapest first: nothing further fits
+    if (offer.cost > most) return;  // cheapest first: nothing further fits
     Call other = call_;
     switch (offer.kind) {
       case Alternative::Kind::tool:

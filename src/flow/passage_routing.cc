@@ -1,29 +1,32 @@
 // The steps of a Passage that choose who serves an LLM call: a cheaper model before it is held, and
 // somebody else after an upstream has failed. Whoever it is, the token must allow it, and the call
 // is priced for it before it is sent.
-#include <algorithm>
-
+#include "base/text.h"
 #include "flow/passage.h"
+#include "tariff/tool_price.h"
 #include "token/verifier.h"
 
 namespace satgate::flow {
 
 const RoutingRule* Passage::routing() const {
-  if (call_.model.empty() || observing() || !settings_->routing) return nullptr;
+  if (call_.model.empty() || !call_.batch.empty() || observing() || !settings_->routing)
+    return nullptr;
   return &settings_->routing->of(token_name());
 }
 
+// The token's own label decides, which an administrator wrote. What the agent says, in a field or
+// in a caveat of its own, can only make a call cheaper (Law 2.6).
 bool Passage::low_stakes(const LowStakes& rule) const {
-  Stakes stakes = parse_stakes(answering_->stakes());
-  const auto consider = [&](std::string_view name, std::string_view value) {
-    if (stakes == Stakes::unmarked && name == "stakes") stakes = parse_stakes(value);
-  };
   if (record_) {
     for (const auto& [name, value] : record_->labels)
-      consider(name, value);
+      if (name == "stakes") return equals_ignore_case(value, "low");
   }
+  bool marked = equals_ignore_case(answering_->stakes(), "low");
+  const auto consider = [&](std::string_view name, std::string_view value) {
+    marked = marked || (name == "stakes" && equals_ignore_case(value, "low"));
+  };
   if (token_) token::each_label(*token_, consider);
-  if (stakes != Stakes::unmarked) return stakes == Stakes::low;
+  if (marked) return true;
   if (call_.whole_context || !call_.unbounded.empty()) return false;
   return call_.input_bytes < rule.input_below &&
          call_.output_tokens_max.value_or(UINT64_MAX) < rule.output_below;
@@ -48,17 +51,31 @@ void Passage::choose_model() {
 
 // Who may be given what was answered to whom. Caveats are judged on every call, so those who were
 // handed a part of one token may share its answers.
-std::string Passage::cache_scope() const {
+std::string Passage::cache_scope(CacheRules::Scope scope) const {
   using Scope = CacheRules::Scope;
-  const Scope scope = settings_->cache->scope;
   if (scope == Scope::everyone) return "everyone";
   if (scope == Scope::budget && !record_->budget.empty()) return "budget " + record_->budget;
   return "token " + to_string(record_->id);
 }
 
+// What a tool answered: at a price of its own. A call that a person has to approve is made.
+void Passage::find_cached_result() {
+  const tariff::ToolCache* cache = settings_->tariff->cache_of(call_, token_name());
+  if (cache == nullptr || needs_approval_) return;
+  const std::string scope = cache_scope(cache->scope);
+  const CacheSearch search{scope, std::chrono::seconds(cache->ttl_seconds)};
+  if (!answering_->find_cached(search)) return;
+  const Money price = min(cache->cost, quote_->worst());
+  take_quote(settings_->tariff->quote_cached(*quote_, price, cache->rule));
+  cache_hit_ = true;
+}
+
 void Passage::find_cached() {
-  if (stopped() || observing() || !settings_->cache || !record_ || call_.model.empty()) return;
-  const std::optional<Money> cost = answering_->find_cached(cache_scope());
+  if (stopped() || observing() || !record_) return;
+  if (call_.protocol == Protocol::mcp) return find_cached_result();
+  if (!settings_->cache || call_.model.empty()) return;
+  const std::string scope = cache_scope(settings_->cache->scope);
+  const std::optional<Money> cost = answering_->find_cached({scope, settings_->cache->ttl});
   if (!cost) return;
   const __int128 share = static_cast<__int128>(cost->nano()) * settings_->cache->hit_percent;
   const Money price = Money::nano(static_cast<int64_t>((share + 99) / 100));
@@ -88,6 +105,17 @@ bool Passage::redirect(const Destination& to, bool only_if_cheaper) {
   return true;
 }
 
+// A decision like any other (Law 3.1), though the client is told of the failure instead.
+void Passage::record_missed_fallback() {
+  AuditEvent& written = event();
+  written.decision = Decision::deny;
+  written.http_status = outcome_.http_status;
+  written.detail = "a fallback that does not fit; the failure before it was told";
+  worker_.gateway.metrics.count(Decision::deny);
+  worker_.gateway.metrics.count(denial_->refusal);
+  (void)worker_.gateway.bank.record(written);
+}
+
 net::Task<bool> Passage::falls_back() {
   const RoutingRule* rule = routing();
   if (rule == nullptr || broken_) co_return false;
@@ -106,6 +134,7 @@ net::Task<bool> Passage::falls_back() {
     co_await hold();
     if (!denial_) co_return true;
     // There is no money for it: the failure stands, as it was settled.
+    record_missed_fallback();
     denial_.reset();
     answering_->redirect(before);
     quote_ = quote;

@@ -11,6 +11,9 @@ namespace {
 
 std::string subject_of(const Call& call) {
   if (!call.tool.empty()) return fmt::format("tool '{}'", call.tool);
+  if (!call.batch_item.empty()) {
+    return fmt::format("model '{}' of custom_id '{}'", call.model, call.batch_item);
+  }
   if (!call.model.empty()) return fmt::format("model '{}'", call.model);
   return fmt::format("'{} {}'", call.method, call.endpoint);
 }
@@ -18,6 +21,7 @@ std::string subject_of(const Call& call) {
 std::string account_of(const PathEntry& entry) {
   switch (entry.kind) {
     case AccountKind::token:
+    case AccountKind::paid:
       return "";
     case AccountKind::lineage:
       return fmt::format(" of {}", entry.label);
@@ -67,10 +71,12 @@ std::string refusal_text(Refusal refusal, const Call& call) {
              "it with 'satgate token unblock'.";
     case Refusal::price_unknown:
       if (!call.unbounded.empty()) {
+        const std::string request =
+            call.batch_item.empty() ? "" : fmt::format(" with custom_id '{}'", call.batch_item);
         return fmt::format(
-            "'{}' in the request has no bounded price, so the call cannot be "
+            "'{}' in the request{} has no bounded price, so the call cannot be "
             "reserved.",
-            call.unbounded);
+            call.unbounded, request);
       }
       return fmt::format("There is no price for {}, so it cannot be reserved.", subject_of(call));
     case Refusal::ledger_unavailable:
@@ -90,6 +96,15 @@ std::string refusal_text(Refusal refusal, const Call& call) {
     case Refusal::loop_detected:
       return fmt::format("The same call to {} was made too often: this looks like a loop.",
                          subject_of(call));
+    case Refusal::answer_unknown:
+      return fmt::format(
+          "'{}' is not known to be an answer to this token, or to one made from it. The gateway "
+          "keeps the latest in memory, until it is restarted.",
+          call.stored_id);
+    case Refusal::payment_unavailable:
+      return "The Lightning node can not be asked right now; nothing was charged. Try again later.";
+    case Refusal::answer_denied:
+      return fmt::format("'{}' is an answer to another token.", call.stored_id);
   }
   std::unreachable();
 }

@@ -3,6 +3,7 @@
 #include <string>
 
 #include "dialect/denial.h"
+#include "flow/authorization.h"
 
 namespace satgate::flow {
 namespace {
@@ -56,6 +57,12 @@ void write_call_fields(wire::HeadWriter& head, const Call& call, const Passing& 
   if (remaining) head.field("x-budget-remaining", usd_text(*remaining, currency));
 }
 
+void write_receipt(wire::HeadWriter& head, int status, const Passing& passing) {
+  if (status / 100 == 2 && !passing.receipt.empty()) {
+    head.field("payment-receipt", passing.receipt);
+  }
+}
+
 net::Task<> respond_denial(net::ServerExchange& http, const Call& call, const Denial& denial,
                            const Settings& settings) {
   const int status = denial_status(denial, call.protocol, settings);
@@ -65,7 +72,13 @@ net::Task<> respond_denial(net::ServerExchange& http, const Call& call, const De
   if (denial.retry_after_seconds) {
     head.field("retry-after", static_cast<uint64_t>(*denial.retry_after_seconds));
   }
-  if (status == 401) head.field("www-authenticate", "Bearer realm=\"SatGate\"");
+  if (denial.offer) {
+    for (const std::string& line : denial.offer->challenges)
+      head.field("www-authenticate", line);
+  } else {
+    const std::string wanted = challenge(settings, http.request(), http.is_tls(), denial.refusal);
+    if (!wanted.empty()) head.field("www-authenticate", wanted);
+  }
   head.field("x-request-id", id_text(call.id)).field("x-satgate-decision", "deny");
   if (denial.required) {
     head.field("x-cost-per-call", usd_text(*denial.required, settings.currency));

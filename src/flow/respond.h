@@ -23,6 +23,9 @@ int denial_status(const Denial& denial, Protocol protocol, const Settings& setti
 void write_call_fields(wire::HeadWriter& head, const Call& call, const Passing& passing,
                        const Settled& settled, const Currency& currency);
 
+// Payment-Receipt, with a good answer.
+void write_receipt(wire::HeadWriter& head, int status, const Passing& passing);
+
 net::Task<> respond_denial(net::ServerExchange& http, const Call& call, const Denial& denial,
                            const Settings& settings);
 net::Task<> respond_fault(net::ServerExchange& http, const Call& call, const Fault& fault);

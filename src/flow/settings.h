@@ -17,10 +17,13 @@
 #include "dialect/mcp/reply.h"
 #include "flow/answer_cache.h"
 #include "flow/api_keys.h"
+#include "flow/host_rules.h"
 #include "flow/loop_guard.h"
 #include "flow/mcp/hub.h"
 #include "flow/model_routing.h"
+#include "flow/paywall.h"
 #include "net/upstream.h"
+#include "payment/bolt11.h"
 #include "tariff/tariff.h"
 
 namespace satgate::flow {
@@ -60,6 +63,8 @@ struct Route {
   Protocol protocol = Protocol::http;  // how it is answered
   std::optional<dialect::LlmApi> api;  // whose bodies are read, and priced by model
   bool lists_models = false;           // answers are narrowed to what the caller may use
+  bool serves_stored = false;          // answers that lie at the provider, to who made them
+  std::string_view unbounded;          // why nothing here can have a bound; static
   std::string strip_prefix;            // taken off the path before it is forwarded
 };
 
@@ -67,11 +72,45 @@ struct Listener {
   std::string address = "127.0.0.1:8000";
   std::string tls_certificate;  // PEM files; both or none
   std::string tls_key;
+  HostRules hosts = {};
+
+  void listen_on(std::string listen) {
+    hosts.bind(listen);
+    address = std::move(listen);
+  }
+};
+
+// mcp.authorization: what OAuth clients are told (RFC 9728).
+struct AuthorizationSettings {
+  std::vector<std::string> servers;  // issuers that hand out tokens of this gateway; empty: none
+  std::vector<std::string> scopes;   // that may be asked for there
+  std::string documentation;         // for people: how to get a token; may be empty
+};
+
+// approvals: how a person's decision is waited for, and who is told that one is wanted.
+struct ApprovalSettings {
+  int64_t expires_seconds = 3600;  // after it was asked for, and again after it was given
+  int64_t wait_seconds = 0;        // how long a call is held before it is refused
+  std::string webhook;             // empty: nobody is told
+  std::string secret;              // of its signature
+};
+
+// lightning: the node that is paid. Room app/ makes it from this.
+struct LightningSettings {
+  std::string provider;
+  std::string url;
+  std::string credential;  // never logged
+  std::string certificate_file;
+  std::string certificate_name;
+  payment::Network network = payment::Network::mainnet;
+
+  bool operator==(const LightningSettings&) const = default;
 };
 
 struct Settings {
   Listener server;
   Listener admin{.address = "127.0.0.1:9090", .tls_certificate = {}, .tls_key = {}};
+  std::string public_url;              // where agents find `server`, without a slash at its end
   std::string anonymous;               // token name that requests without a credential act under
   ApiKeys api_keys;                    // plain keys that act under a token, by their hashes
   std::vector<std::string> audiences;  // what this gateway answers to; empty: anything
@@ -84,8 +123,15 @@ struct Settings {
   std::vector<Route> routes;  // first match wins
   std::vector<mcp::ServerConfig> mcp_servers;
   std::vector<std::pair<std::string, Mode>> mcp_modes;  // of servers that differ from `mode`
+  // Of servers that may ask clients more or less often during a call than others.
+  std::vector<std::pair<std::string, size_t>> mcp_asks;
   dialect::mcp::PrefixMode mcp_prefix = dialect::mcp::PrefixMode::collision;
+  size_t mcp_name_max = dialect::mcp::kListedNameMax;  // of a listed tool or prompt
+  std::optional<size_t> mcp_page_size;                 // of lists; nothing: they are whole
   dialect::mcp::DenialStyle mcp_denial = dialect::mcp::DenialStyle::result;
+  AuthorizationSettings mcp_authorization;
+  bool mcp_budget_tool = false;    // mcp.agentTools: budget
+  bool mcp_delegate_tool = false;  // mcp.agentTools: delegate
   StreamEnd stream_end = StreamEnd::error;
   std::optional<int> window_status;   // denials.windowStatus: 402 or 429 for budget_exceeded
   std::vector<BudgetRecord> budgets;  // declared in the config, which owns their limits
@@ -97,10 +143,23 @@ struct Settings {
   int64_t upstream_seconds_max = limits::upstream_seconds_max;
   int64_t connect_seconds_max = limits::connect_seconds_max;
   int64_t drain_seconds_max = limits::drain_seconds_max;
-  std::optional<LoopRules> loops;       // nothing: no call is guarded
-  std::optional<CacheRules> cache;      // nothing: no answer is kept
+  std::optional<LoopRules> loops;   // nothing: no call is guarded
+  std::optional<CacheRules> cache;  // nothing: no answer is kept
+  ApprovalSettings approvals;
+  ChargeSettings charge;
+  std::optional<LightningSettings> lightning;  // nothing: nothing can be sold
   std::optional<RoutingRules> routing;  // nothing: the model that is asked for serves the call
   std::shared_ptr<const tariff::Tariff> tariff;
+
+  size_t mcp_asks_max(std::string_view server_name) const {
+    for (const auto& [name, most] : mcp_asks) {
+      if (name == server_name) return most;
+    }
+    return limits::mcp_asks_default;
+  }
+
+  // Of answers that are kept, LLM's and tools'.
+  CacheRules cache_rules() const { return cache.value_or(CacheRules()); }
 
   Mode mcp_mode(std::string_view server_name) const {
     for (const auto& [name, server_mode] : mcp_modes) {

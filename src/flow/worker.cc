@@ -51,13 +51,13 @@ Result<Credential> Worker::as_token(const Credential& credential, const Settings
   if (credential.kind == Credential::Kind::none) {
     if (settings.anonymous.empty()) return credential;
     TRY_ASSIGN(const std::string_view text, credential_of(settings.anonymous));
-    return text.empty() ? credential : Credential{Credential::Kind::token, text};
+    return text.empty() ? credential : Credential::of(Credential::Kind::token, text);
   }
   if (credential.kind != Credential::Kind::foreign) return credential;
   const std::string* name = settings.api_keys.find(credential.text);
   if (name == nullptr) return credential;
   TRY_ASSIGN(const std::string_view text, credential_of(*name));
-  return Credential{Credential::Kind::token, text};
+  return Credential::of(Credential::Kind::token, text);
 }
 
 }  // namespace satgate::flow

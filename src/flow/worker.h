@@ -31,6 +31,7 @@ class Worker {
   // nothing.
   AuditEvent event;
   std::string target;
+  dialect::mcp::RawJson json;
 
   // The settings now in force; hold the pointer for as long as views into them are used.
   const std::shared_ptr<const Settings>& settings();

@@ -103,6 +103,16 @@ void Ledger::Impl::charge(Hold& hold, Receipt::End how, Money cost, bool overrun
   if (overrun && !stakes.empty()) stakes.front().account->blocked = true;
 }
 
+// The end of a hold that nobody ends.
+EndRecord Ledger::Impl::end_without(uint32_t slot, Receipt::End how) {
+  Hold& hold = holds.at(slot);
+  const Money cost = how == Receipt::End::voided ? Money() : hold.amount;
+  const EndRecord record{hold.id, how, cost, false};
+  charge(hold, how, cost, false);
+  holds.give_back(slot);
+  return record;
+}
+
 Receipt Ledger::Impl::end(Reservation reservation, Receipt::End how, Money actual,
                           EndRecord& record) {
   RELEASE_ASSERT(reservation.id_ != 0);
@@ -139,19 +149,8 @@ Receipt Ledger::forfeit(Reservation reservation, EndRecord& record) {
 }
 
 std::vector<EndRecord> Ledger::expire(Time deadline) {
-  std::vector<EndRecord> records;
   const std::lock_guard lock(impl_->mutex);
-  std::vector<uint32_t> slots;
-  impl_->holds.for_each_until(deadline, [&](uint32_t slot) { slots.push_back(slot); });
-  std::ranges::sort(slots, {}, [&](uint32_t slot) { return impl_->holds.at(slot).id; });
-  records.reserve(slots.size());
-  for (const uint32_t slot : slots) {
-    Hold& hold = impl_->holds.at(slot);
-    records.push_back({hold.id, Receipt::End::forfeited, hold.amount, false});
-    impl_->charge(hold, Receipt::End::forfeited, hold.amount, false);
-    impl_->holds.give_back(slot);
-  }
-  return records;
+  return impl_->end_all(deadline, [](const Hold&) { return Receipt::End::forfeited; });
 }
 
 Money Ledger::headroom(const Path& path, Time now) const {

@@ -200,7 +200,8 @@ class Ledger {
 
   // Recovery, before any other use: load what was at rest, then replay the journal from there.
   // Replaying checks no limits: it says what happened. Afterwards `finish_recovery` charges in full
-  // every hold without an end, and sets the next reservation id above all seen.
+  // every hold without an end, and sets the next reservation id above all seen. Where a buyer has
+  // paid for the call it costs nothing: the buyer has no answer, and may ask again.
   void load(const AccountState& state);
   void load(const CarveState& state);
   void load(const HoldRecord& record);  // one that a checkpoint has stored

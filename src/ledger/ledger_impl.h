@@ -1,6 +1,7 @@
 // The state behind Ledger, and the three steps that change balances.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <mutex>
 #include <unordered_map>
@@ -46,6 +47,20 @@ struct Ledger::Impl {
   // Turns what is held into what was spent. The caller gives the slot back.
   // REQUIRES: 0 <= cost <= the amount held.
   void charge(Hold& hold, Receipt::End how, Money cost, bool overrun);
+
+  EndRecord end_without(uint32_t slot, Receipt::End how);
+  // Ends what was held up to then, in the order of the reservations, each as `how` says of it.
+  template <class How>
+  std::vector<EndRecord> end_all(Time deadline, const How& how) {
+    std::vector<uint32_t> slots;
+    holds.for_each_until(deadline, [&](uint32_t slot) { slots.push_back(slot); });
+    std::ranges::sort(slots, {}, [&](uint32_t slot) { return holds.at(slot).id; });
+    std::vector<EndRecord> records;
+    records.reserve(slots.size());
+    for (const uint32_t slot : slots)
+      records.push_back(end_without(slot, how(holds.at(slot))));
+    return records;
+  }
 
   Receipt end(Reservation reservation, Receipt::End how, Money actual, EndRecord& record);
 

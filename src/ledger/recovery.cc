@@ -30,6 +30,12 @@ HoldRecord record_of(const Hold& hold, Time made_at) {
   return record;
 }
 
+// Whether a buyer has paid for it. The crash was the seller's, who has the money already.
+bool is_paid(const Hold& hold) {
+  return std::ranges::any_of(hold.stakes.list(),
+                             [](const Stake& stake) { return stake.kind == AccountKind::paid; });
+}
+
 // Moves the ends of windows to where windows of the calendar end. Accounts stand mostly in the same
 // windows, so what was found for one is kept for the next.
 class WindowMover {
@@ -118,12 +124,12 @@ bool Ledger::replay(const EndRecord& record) {
 }
 
 std::vector<EndRecord> Ledger::finish_recovery(uint64_t next_reservation_min) {
-  {
-    const std::lock_guard lock(impl_->mutex);
-    impl_->replayed.clear();
-    impl_->next_id = std::max(impl_->next_id, next_reservation_min);
-  }
-  return expire(Time{INT64_MAX});
+  const std::lock_guard lock(impl_->mutex);
+  impl_->replayed.clear();
+  impl_->next_id = std::max(impl_->next_id, next_reservation_min);
+  return impl_->end_all(Time{INT64_MAX}, [](const Hold& hold) {
+    return is_paid(hold) ? Receipt::End::voided : Receipt::End::forfeited;
+  });
 }
 
 void Ledger::replay(const MovedWindows& record) {

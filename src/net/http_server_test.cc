@@ -388,6 +388,7 @@ TEST_F(HttpServerTest, DrainEndsIdleWaitsForBusyAndCutsTheRest) {
   RawSocket idle(server.port);
   idle.say(get("/a"));
   idle.hear("ignored");
+  RawSocket silent(server.port);
   RawSocket busy(server.port);
   busy.say(get("/slow"));
   RawSocket stuck(server.port);
@@ -396,6 +397,7 @@ TEST_F(HttpServerTest, DrainEndsIdleWaitsForBusyAndCutsTheRest) {
   std::atomic<int64_t> cut{-1};
   server.loop.post([&] { spawn(server.loop, drain_into(*server.server, Milliseconds{400}, cut)); });
   EXPECT_EQ(idle.hear(""), "<end>");
+  EXPECT_EQ(silent.hear(""), "<end>");
   const std::string heard = busy.hear("");
   EXPECT_TRUE(heard.ends_with("slow<end>")) << heard;
   EXPECT_TRUE(stuck.hear("").ends_with("<reset>"));

@@ -136,11 +136,15 @@ Loop::Loop()
 Loop::~Loop() {
   stop();
   join();
+  abandon();
+  ::close(wake_);
+  ::close(epoll_);
+}
+
+void Loop::abandon() {
   inbox_->close();
   while (roots_ != nullptr)
     roots_->handle.destroy();
-  ::close(wake_);
-  ::close(epoll_);
 }
 
 void Loop::start(std::string name) {

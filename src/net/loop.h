@@ -66,6 +66,9 @@ class Loop {
   void run_for(Milliseconds at_most);
   void stop();  // from any thread; tasks that wait are not resumed
   void join();
+  // Destroys what still waits, which may use what is destroyed before this loop. After join(); it
+  // runs no more.
+  void abandon();
 
   void post(std::move_only_function<void()> work);  // runs on the loop, later
   const std::shared_ptr<Inbox>& inbox() const { return inbox_; }

@@ -108,7 +108,9 @@ Task<bool> ServerConnection::wait_for_bytes() {
     // The parser refuses a head before it grows beyond its limit, so this is bounded.
     in_.reserve(in_.capacity() * 2);
   }
+  idle_ = in_.empty();  // readable() has promised too much: no head has begun
   const Io<size_t> n = co_await stream_.read_some(in_.space());
+  idle_ = false;
   if (n && *n > 0) {
     in_.commit(*n);
     co_return true;

@@ -45,6 +45,18 @@ Directory& Bank::directory() {
   return *impl_->directory;
 }
 
+ApprovalBook& Bank::approvals() {
+  return *impl_->approvals;
+}
+
+DefinitionBook& Bank::definitions() {
+  return *impl_->definitions;
+}
+
+InvoiceBook& Bank::invoices() {
+  return impl_->invoices;
+}
+
 bool Bank::healthy() const {
   return impl_->journal->healthy();
 }
@@ -261,8 +273,10 @@ bool Bank::Impl::charge(const std::vector<ledger::EndRecord>& ends, EventKind ki
     event.kind = kind;
     event.subject = "gateway";
     event.cost = record.cost;
-    const std::string detail =
-        fmt::format("reservation {} is charged in full: {}", record.reservation, why);
+    const std::string detail = fmt::format(
+        "reservation {} {}: {}", record.reservation,
+        record.end == Receipt::End::voided ? "of a buyer is given back" : "is charged in full",
+        why);
     event.detail = detail;
     std::string& head = empty_head();
     encode_end(head, record);
@@ -273,7 +287,7 @@ bool Bank::Impl::charge(const std::vector<ledger::EndRecord>& ends, EventKind ki
 }
 
 void Bank::expire(Time now) {
-  const Time deadline{now.unix_ns - limits::reservation_seconds_max * kNanoPerSecond};
+  const Time deadline = later(now, -limits::reservation_seconds_max);
   {
     const std::shared_lock lock(impl_->order);
     const auto ends = impl_->ledger.expire(deadline);

@@ -33,6 +33,9 @@
 
 namespace satgate::store {
 
+class ApprovalBook;
+class DefinitionBook;
+class InvoiceBook;
 class Directory;
 struct BankHooks;  // bank_hooks.h: what tests replace
 
@@ -68,9 +71,12 @@ class Bank {
   ~Bank();  // closes cleanly: leases returned, journal synced, checkpoint written
 
   const RecoveryReport& recovery() const;
-  Directory& directory();       // tokens, budgets, revocations
-  bool healthy() const;         // false after a failed write
-  std::string failure() const;  // why, for /readyz and `status`
+  Directory& directory();         // tokens, budgets, revocations
+  ApprovalBook& approvals();      // calls that wait for a person
+  DefinitionBook& definitions();  // of tools, as they were accepted
+  InvoiceBook& invoices();        // that were made for buyers
+  bool healthy() const;           // false after a failed write
+  std::string failure() const;    // why, for /readyz and `status`
 
   // Holds the quote on the path and writes the hold to the journal. On LeaseShortage call
   // `extend_leases` and try again when it calls back.

@@ -8,9 +8,12 @@
 #include <span>
 #include <string_view>
 
+#include "store/approval_book.h"
 #include "store/bank.h"
 #include "store/bank_hooks.h"
 #include "store/books.h"
+#include "store/definition_book.h"
+#include "store/invoice_book.h"
 #include "store/journal.h"
 #include "store/keeper.h"
 #include "store/shared_database.h"
@@ -38,6 +41,9 @@ class Bank::Impl {
   RecoveryReport report;
   uint64_t signed_seq = 0;  // last event under a checkpoint when the bank was opened
   std::unique_ptr<SqliteDirectory> directory;
+  std::unique_ptr<ApprovalBook> approvals;
+  std::unique_ptr<DefinitionBook> definitions;
+  InvoiceBook invoices{shared};
   std::unique_ptr<Journal> journal;
   std::unique_ptr<Keeper> keeper;
 

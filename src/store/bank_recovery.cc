@@ -81,6 +81,8 @@ Result<void> Bank::Impl::recover(const BankHooks& hooks) {
   }
   TRY_ASSIGN(sqlite::Database reader, sqlite::Database::open_read_only(dir.database()));
   TRY_ASSIGN(directory, SqliteDirectory::open(shared, std::move(reader)));
+  TRY_ASSIGN(approvals, ApprovalBook::open(shared, now));
+  TRY_ASSIGN(definitions, DefinitionBook::open(shared));
   Keeper::Parts parts{&ledger, journal.get(), &shared, directory.get(), &key, &clock, {}};
   parts.take_page = [this](Page& page) { take_page(page); };
   keeper =

@@ -182,6 +182,27 @@ TEST_F(BankTest, KilledWhileCallsAreUnderWayChargesThemInFullAndLosesNothing) {
   EXPECT_EQ(must_open(copy)->balance(kToken, kStart).spent, Money::credits(8));
 }
 
+// The crash was the seller's, who has the money already.
+TEST_F(BankTest, KilledWhileABuyersCallIsUnderWayGivesItBack) {
+  Path path;
+  PathEntry entry{kToken, AccountKind::paid, {}, "paid-1"};
+  entry.limits[Window::lifetime] = Money::credits(5);
+  ASSERT_TRUE(path.add(entry));
+  auto bank = must_open(dir_);
+  ASSERT_TRUE(spend(*bank, path, Money::credits(2), Money::credits(1), kStart));
+  auto open_call = hold(*bank, path, Money::credits(4), kStart);
+  ASSERT_TRUE(open_call);
+  TempDir copy;
+  dir_.copy_to(copy);
+  auto revived = must_open(copy);
+  ASSERT_TRUE(revived);
+  EXPECT_EQ(revived->balance(kToken, kStart).spent, Money::credits(1));
+  EXPECT_EQ(revived->balance(kToken, kStart).held, Money());
+  EXPECT_EQ(revived->headroom(path, kStart), Money::credits(4));
+  revived.reset();
+  EXPECT_EQ(must_open(copy)->balance(kToken, kStart).spent, Money::credits(1));
+}
+
 TEST_F(BankTest, APowerFailureCanNotRaiseTheCap) {
   const Money limit = Money::credits(10);
   const Path path = path_of(limit);

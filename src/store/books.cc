@@ -37,7 +37,7 @@ constexpr size_t kKeyIdsMax = 10'000;
 constexpr uint64_t kEventsPerIndexRow = 4096;
 
 Result<AccountKind> account_kind(int64_t kind) {
-  if (kind < 0 || kind > static_cast<int64_t>(AccountKind::rate)) {
+  if (kind < 0 || kind > static_cast<int64_t>(kLastAccountKind)) {
     return fail(fmt::format("database: {} is no kind of account", kind));
   }
   return static_cast<AccountKind>(kind);

@@ -203,7 +203,11 @@ Result<std::string_view> JournalReader::bytes_at(uint64_t offset, size_t size) {
 bool JournalReader::has_next_segment() const {
   const auto next = directory_ / segment_name(number_ + 1);
   const auto file = open_file(next, O_RDONLY);
-  if (!file) return false;
+  // One that is there and can not be opened is no leftover: who enters it says what is wrong.
+  std::error_code error;
+  if (!file)
+    return std::filesystem::symlink_status(next, error).type() !=
+           std::filesystem::file_type::not_found;
   std::array<char, kSegmentHeaderBytes> header{};
   const ssize_t got = ::pread(file->get(), header.data(), header.size(), 0);
   if (got < 0 || !is_cut_header({header.data(), header.size()}, number_ + 1, next_seq_))

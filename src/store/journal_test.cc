@@ -407,6 +407,19 @@ TEST(Journal, ASegmentThatWasCutOffIsForgottenBeforeMoreIsWritten) {
   EXPECT_EQ(list_segments(dir.path())->size(), 1U);
 }
 
+TEST(Journal, ASegmentThatCanNotBeOpenedIsNotForgotten) {
+  TempDir dir;
+  {
+    auto journal = open_journal(options_for(dir));
+    append_events(**journal, 2);
+  }
+  const auto next = dir.path() / segment_name(2);
+  std::filesystem::create_symlink(next, next);  // as unreadable as can be, also for root
+  EXPECT_THAT(read_all(dir.path()).error, HasSubstr("00000002.sgj"));
+  EXPECT_FALSE(open_journal(options_for(dir)));
+  EXPECT_TRUE(std::filesystem::is_symlink(next)) << "it may hold what was spent";
+}
+
 TEST(Journal, ASegmentWhoseHeaderWasCutOffIsMadeAgain) {
   TempDir dir;
   {

@@ -23,7 +23,7 @@ Lease LeaseBook::decide(const ledger::LeaseShortage::Need& need, Money used, Tim
   Money slice = call * kCallsMin;
   if (need.limit != Money::max()) {
     slice = max(slice, Money::nano(need.limit.nano() / kPartsOfLimit));
-  } else if (now < Time{granted.at.unix_ns + kBusySeconds * kNanoPerSecond}) {
+  } else if (now < later(granted.at, kBusySeconds)) {
     slice = max(slice, min(granted.slice * 2, call * kCallsMax));
   }
   const Money wanted = max(need.ceiling_min + call * kCallsMin, used + slice);
@@ -62,7 +62,7 @@ Result<std::vector<Lease>> LeaseBook::read(sqlite::Database& database) {
     if (!row) return leases;
     const auto account = decode_account(rows.text(0));
     const int64_t kind = rows.integer(1);
-    if (!account || kind < 0 || kind > static_cast<int64_t>(AccountKind::rate)) {
+    if (!account || kind < 0 || kind > static_cast<int64_t>(kLastAccountKind)) {
       return fail("database: a stored lease can not be read");
     }
     leases.push_back({*account, static_cast<AccountKind>(kind), Money::nano(rows.integer(2))});

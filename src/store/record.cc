@@ -167,7 +167,7 @@ std::optional<ledger::HoldRecord> decode_hold(std::string_view payload) {
     ledger::HoldRecord::Entry& entry = record.entries[i];
     entry.account = fields.account();
     const auto kind = fields.take<uint8_t>();
-    if (kind > static_cast<uint8_t>(AccountKind::rate)) return std::nullopt;
+    if (kind > static_cast<uint8_t>(kLastAccountKind)) return std::nullopt;
     entry.kind = static_cast<AccountKind>(kind);
     entry.windows = usual;
     const auto has_other = fields.take<uint8_t>();
@@ -209,7 +209,7 @@ std::optional<WriteOff> decode_write_off(std::string_view payload) {
   for (Money& amount : loss.in_window)
     amount = (kind & kNamesAmounts) != 0 ? fields.money() : loss.amount;
   const auto plain_kind = static_cast<uint8_t>(kind & ~(kNamesWindows | kNamesAmounts));
-  if (plain_kind > static_cast<uint8_t>(AccountKind::rate)) return std::nullopt;
+  if (plain_kind > static_cast<uint8_t>(kLastAccountKind)) return std::nullopt;
   record.kind = static_cast<AccountKind>(plain_kind);
   const auto negative = [](Money amount) { return amount.is_negative(); };
   if (!fields.ok || negative(loss.amount) || std::ranges::any_of(loss.in_window, negative)) {

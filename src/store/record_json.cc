@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/ids.h"
+#include "base/text.h"
 
 namespace satgate::store {
 namespace {
@@ -78,6 +79,26 @@ TokenTerms terms_from(const json& in) {
           money_from(in, "alert_threshold")};
 }
 
+json sale_json(const Sale& sale) {
+  return {{"payment_hash", to_hex(as_bytes_view(sale.payment_hash))},
+          {"amount_msat", sale.amount_msat},
+          {"credit", sale.credit.nano()},
+          {"calls", sale.calls}};
+}
+
+Sale sale_from(const json& in) {
+  Sale sale;
+  const auto hash = from_hex(in.at("payment_hash").get<std::string>());
+  if (!hash || hash->size() != sale.payment_hash.size()) {
+    throw std::invalid_argument("a payment hash is not 64 hex digits");
+  }
+  std::copy(hash->begin(), hash->end(), sale.payment_hash.begin());
+  sale.amount_msat = in.at("amount_msat");
+  sale.credit = Money::nano(in.at("credit").get<int64_t>());
+  sale.calls = in.at("calls");
+  return sale;
+}
+
 TokenRecord read_token(const json& in) {
   TokenRecord record;
   record.id = id_from<TokenId>(in.at("id"));
@@ -100,6 +121,7 @@ TokenRecord read_token(const json& in) {
   if (const auto it = in.find("carved_account"); it != in.end()) {
     record.carved_account = id_from<AccountId>(*it);
   }
+  if (const auto it = in.find("sale"); it != in.end()) record.sale = sale_from(*it);
   record.carved = Money::nano(in.at("carved").get<int64_t>());
   record.revoked = in.at("revoked");
   record.revoked_at = time_from(in, "revoked_at");
@@ -150,6 +172,7 @@ std::string to_json(const TokenRecord& record) {
   }
   if (record.alert_threshold) out["alert_threshold"] = record.alert_threshold->nano();
   if (record.minted) out["minted"] = terms_json(*record.minted);
+  if (record.sale) out["sale"] = sale_json(*record.sale);
   if (record.parent) out["parent"] = to_string(*record.parent);
   if (record.carved_account) out["carved_account"] = to_string(*record.carved_account);
   if (record.revoked_at) out["revoked_at"] = record.revoked_at->unix_ns;

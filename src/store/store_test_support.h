@@ -11,9 +11,12 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <memory>
 #include <string>
 
 #include "store/files.h"
+#include "store/shared_database.h"
+#include "store/sqlite/schema.h"
 
 namespace satgate::store {
 
@@ -42,6 +45,14 @@ class TempDir {
  private:
   std::filesystem::path path_;
 };
+
+// An empty database of the current schema.
+inline std::unique_ptr<SharedDatabase> open_database(const TempDir& dir) {
+  auto database = sqlite::Database::open(dir.path() / "satgate.db");
+  EXPECT_TRUE(database) << database.error().message;
+  EXPECT_TRUE(sqlite::migrate(*database));
+  return std::make_unique<SharedDatabase>(std::move(*database));
+}
 
 inline std::string slurp(const std::filesystem::path& file) {
   std::ifstream in(file, std::ios::binary);

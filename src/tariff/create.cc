@@ -12,6 +12,12 @@
 namespace satgate::tariff {
 namespace {
 
+// What is called at a server and is no tool, by itself or as "SERVER.METHOD".
+bool is_method(std::string_view name) {
+  constexpr std::string_view kMethods[] = {"resources/read", "prompts/get", "completion/complete"};
+  return std::ranges::any_of(kMethods, [&](std::string_view m) { return name.ends_with(m); });
+}
+
 class Compiler {
  public:
   explicit Compiler(Policy policy)
@@ -37,6 +43,9 @@ class Compiler {
   }
 
   TokenRates in_credits(const TokenRates& usd) const;
+  std::optional<ToolPrice> tool_price(std::string_view where, const ToolPolicy& tool);
+  std::optional<ToolCache> tool_cache(std::string_view where, const ToolPolicy& tool);
+  std::vector<ArgumentRule> argument_rules(std::string_view where, const ToolPolicy& tool);
   ToolRule tool_rule(std::string_view table, const std::string& name, const ToolPolicy& tool);
   void add_builtin_models();
   void add_servers();
@@ -44,6 +53,8 @@ class Compiler {
   void add_endpoints();
   void add_models();
   TokenRates tier_rates(std::string_view where, const TierPolicy& tier);
+  std::optional<TokenRates> batch_rates(std::string_view where, const ModelPolicy& policy,
+                                        const TokenRates& usual);
   std::optional<PricedModel> model(const std::string& name, const ModelPolicy& policy);
 
   Policy policy_;
@@ -119,6 +130,7 @@ void Compiler::add_servers() {
   for (const auto& [name, policy] : policy_.servers) {
     const std::string where = fmt::format("mcpServers.{}.policy", name);
     check_amount(where + ".price", policy.price);
+    check_amount(where + ".approvalAbove", policy.approval_above);
     check_limits(where, policy.limits);
     check_count(where + ".maxCallsPerHour", policy.max_calls_per_hour);
     ServerRule& rule = tables_->servers[name];
@@ -137,6 +149,38 @@ void Compiler::add_servers() {
   }
 }
 
+std::vector<ArgumentRule> Compiler::argument_rules(std::string_view where, const ToolPolicy& tool) {
+  std::vector<ArgumentRule> rules;
+  for (const auto& [name, policy] : tool.arguments) {
+    auto rule = ArgumentRule::create(name, policy);
+    if (rule) {
+      rules.push_back(std::move(*rule));
+    } else {
+      const std::string key = rule.error().key.empty() ? "" : "." + rule.error().key;
+      complain(fmt::format("{}.arguments.{}{}", where, name, key), rule.error().what);
+    }
+  }
+  return rules;
+}
+
+std::optional<ToolPrice> Compiler::tool_price(std::string_view where, const ToolPolicy& tool) {
+  if (tool.cost && tool.price) complain(where, "has a `cost` and a `price`; choose one");
+  if (tool.cost) return ToolPrice::flat(*tool.cost);
+  if (!tool.price) return std::nullopt;
+  auto price = ToolPrice::create(*tool.price);
+  if (price) return std::move(*price);
+  const std::string key = price.error().key.empty() ? "" : "." + price.error().key;
+  complain(fmt::format("{}.price{}", where, key), price.error().what);
+  return std::nullopt;
+}
+
+std::optional<ToolCache> Compiler::tool_cache(std::string_view where, const ToolPolicy& tool) {
+  if (!tool.cache) return std::nullopt;
+  if (tool.cache->ttl_seconds <= 0) complain(fmt::format("{}.cache.ttl", where), "must be above 0");
+  check_amount(fmt::format("{}.cache.cost", where), tool.cache->cost);
+  return ToolCache{*tool.cache, fmt::format("{}.cache", where)};
+}
+
 ToolRule Compiler::tool_rule(std::string_view table, const std::string& name,
                              const ToolPolicy& tool) {
   ToolRule rule;
@@ -145,6 +189,19 @@ ToolRule Compiler::tool_rule(std::string_view table, const std::string& name,
   rule.policy = tool;
   if (name.empty()) complain(rule.rule, "needs a name");
   check_amount(rule.rule + ".cost", tool.cost);
+  check_amount(rule.rule + ".approvalAbove", tool.approval_above);
+  rule.price = tool_price(rule.rule, tool);
+  rule.cache = tool_cache(rule.rule, tool);
+  if (rule.price && rule.price->depends_on_arguments() && is_method(name)) {
+    complain(rule.rule + ".price", "depends on arguments, which only tools have");
+  }
+  if (rule.cache && is_method(name)) {
+    complain(rule.rule + ".cache", "is not looked at: only what tools answer is kept");
+  }
+  rule.arguments = argument_rules(rule.rule, tool);
+  if (!rule.arguments.empty() && is_method(name)) {
+    complain(rule.rule + ".arguments", "is not looked at: only tools have arguments with rules");
+  }
   check_count(rule.rule + ".maxCallsPerHour", tool.max_calls_per_hour);
   if (tool.max_calls_per_hour) {
     rule.rate_label = fmt::format("calls of {}", rule.rule);
@@ -196,10 +253,22 @@ void Compiler::add_endpoints() {
 TokenRates Compiler::tier_rates(std::string_view where, const TierPolicy& tier) {
   for (const auto& amount :
        {std::optional(tier.input), std::optional(tier.output), tier.cached_input, tier.cache_write})
-    check_amount(fmt::format("{}.serviceTiers", where), amount);
+    check_amount(where, amount);
   const Money write = tier.cache_write.value_or(tier.input);
   return {tier.input.nano(), tier.cached_input.value_or(tier.input).nano(), write.nano(),
           tier.output.nano(), write.nano()};
+}
+
+// A write to the cache costs more than input: what is not said is as dear as it ever is.
+std::optional<TokenRates> Compiler::batch_rates(std::string_view where, const ModelPolicy& policy,
+                                                const TokenRates& usual) {
+  if (!policy.batch) return std::nullopt;
+  TokenRates rates = tier_rates(where, *policy.batch);
+  if (!policy.batch->cache_write) {
+    rates.cache_write = std::max(rates.input, usual.cache_write);
+    rates.cache_write_1h = std::max(rates.input, usual.cache_write_1h);
+  }
+  return rates;
 }
 
 std::optional<PricedModel> Compiler::model(const std::string& name, const ModelPolicy& policy) {
@@ -214,7 +283,7 @@ std::optional<PricedModel> Compiler::model(const std::string& name, const ModelP
   if (policy.cost && rates) complain(where, "has a cost per call and rates per token; choose one");
   if (rates && !(policy.input && policy.output)) complain(where, "needs both input and output");
   if (policy.max_output == 0u) complain(where + ".max_output", "must be above zero");
-  if (policy.cost && (units || policy.reasoning || !policy.tiers.empty())) {
+  if (policy.cost && (units || policy.reasoning || !policy.tiers.empty() || policy.batch)) {
     complain(where, "has a cost per call and prices by another measure; choose one");
   }
   if (!policy.cost && !rates) {
@@ -247,7 +316,8 @@ std::optional<PricedModel> Compiler::model(const std::string& name, const ModelP
   model.image = policy.image;
   model.characters = policy.characters;
   for (const auto& [tier, prices] : policy.tiers)
-    model.tiers[static_cast<size_t>(tier)] = tier_rates(where, prices);
+    model.tiers[static_cast<size_t>(tier)] = tier_rates(where + ".serviceTiers", prices);
+  model.batch = batch_rates(where + ".batch", policy, model.base);
   return model;
 }
 

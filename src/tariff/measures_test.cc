@@ -1,6 +1,9 @@
 // Prices by other measures than the usual tokens: service tiers, pictures, characters.
 #include <gtest/gtest.h>
 
+#include <array>
+#include <span>
+
 #include "tariff/tariff.h"
 
 namespace satgate::tariff {
@@ -58,6 +61,21 @@ TEST(Tiers, AreQuotedAtTheDearestThatCanBeServedAndChargedAsServed) {
   EXPECT_EQ(flex->worst(), credits("110"));
   EXPECT_EQ(tariff->cost(*flex, used(ServiceTier::flex)), credits("30"));
   EXPECT_EQ(tariff->cost(*flex, used({})), credits("60"));
+}
+
+// Law 1.2: what asks for no tier may be served by any, as the settings at the provider say.
+TEST(Tiers, WhereTheProviderChoosesTheDearestIsHeld) {
+  const auto tariff = make(tiered());
+  Call any = call();
+  any.tier.reset();
+  const auto quote = tariff->quote(any, "t");
+  ASSERT_TRUE(quote);
+  EXPECT_EQ(quote->worst(), credits("220"));
+  for (const auto served : {ServiceTier::flex, ServiceTier::standard, ServiceTier::priority})
+    EXPECT_LE(tariff->cost(*quote, used(served)), quote->worst());
+  EXPECT_EQ(tariff->cost(*quote, used(ServiceTier::standard)), credits("60"));
+  EXPECT_EQ(tariff->cost(*quote, used({})), credits("120"));
+  EXPECT_EQ(tariff->quote(call(ServiceTier::standard), "t")->worst(), credits("110"));
 }
 
 TEST(Tiers, OneThatIsDearerAndHasNoPriceIsRefused) {
@@ -153,6 +171,132 @@ TEST(UnitPrices, DoNotGoWithACostPerCall) {
   const auto tariff = Tariff::create(std::move(policy));
   ASSERT_FALSE(tariff);
   EXPECT_NE(tariff.error().message.find("choose one"), std::string::npos);
+}
+
+// Two requests of a million bytes in and a million tokens out.
+std::array<BatchItem, 2> two_requests() {
+  BatchItem item{"a", "m", 1'000'000, 1'000'000, false, {}};
+  BatchItem other = item;
+  other.id = "b";
+  return {item, other};
+}
+
+Call batch(std::span<const BatchItem> items) {
+  Call call;
+  call.protocol = Protocol::anthropic;
+  call.batch = items;
+  return call;
+}
+
+ModelPolicy batched() {
+  ModelPolicy model;
+  model.input = credits("10");
+  model.output = credits("100");
+  model.batch = TierPolicy{credits("5"), credits("50")};
+  return model;
+}
+
+TEST(BatchPrices, AreTheSumOfTheirRequests) {
+  const auto items = two_requests();
+  const auto quote = make(batched())->quote(batch(items), "t");
+  ASSERT_TRUE(quote);
+  EXPECT_EQ(quote->worst(), credits("110"));
+  EXPECT_FALSE(quote->is_per_token());
+  ModelPolicy usual = batched();
+  usual.batch.reset();
+  EXPECT_EQ(make(usual)->quote(batch(items), "t")->worst(), credits("220"));
+}
+
+TEST(BatchPrices, AreNotThoseOfACallByItself) {
+  const auto tariff = make(batched());
+  EXPECT_EQ(tariff->quote(call(), "t")->worst(), credits("110"));
+  EXPECT_TRUE(
+      tariff->alternatives(batch(two_requests()), *tariff->quote(call(), "t"), "t").empty());
+}
+
+TEST(BatchPrices, OneWithoutAPriceIsNoPriceForAll) {
+  const auto tariff = make(batched());
+  auto items = two_requests();
+  items[1].model = "unknown";
+  EXPECT_EQ(tariff->quote(batch(items), "t").error(), Refusal::price_unknown);
+  items = two_requests();
+  items[1].unbounded = "image";
+  EXPECT_EQ(tariff->quote(batch(items), "t").error(), Refusal::price_unknown);
+  items = two_requests();
+  Call odd = batch(items);
+  odd.unbounded = "a member beside requests";
+  EXPECT_EQ(tariff->quote(odd, "t").error(), Refusal::price_unknown);
+}
+
+TEST(BatchPrices, AWriteToTheCacheIsAsDearAsUsualUnlessItHasAPrice) {
+  auto items = two_requests();
+  items[0].may_write_cache = true;
+  ModelPolicy model = batched();
+  model.cache_write = credits("12.5");
+  EXPECT_EQ(make(model)->quote(batch(items), "t")->worst(), credits("117.5"));
+  model.batch->cache_write = credits("6");
+  EXPECT_EQ(make(model)->quote(batch(items), "t")->worst(), credits("111"));
+}
+
+TEST(BatchPrices, ThoughtsAreBoundedByTheDearerOutput) {
+  ModelPolicy model = batched();
+  model.reasoning = credits("70");
+  EXPECT_EQ(make(model)->quote(batch(two_requests()), "t")->worst(), credits("150"));
+}
+
+TEST(BatchPrices, OfALongPromptAreTheUsual) {
+  Policy policy;
+  policy.models["claude-sonnet-4-5"].batch = TierPolicy{credits("1.5"), credits("7.5")};
+  const auto tariff = Tariff::create(std::move(policy));
+  ASSERT_TRUE(tariff);
+  auto items = two_requests();
+  for (BatchItem& item : items)
+    item.model = "claude-sonnet-4-5";
+  items[1].input_bytes = 100'000;
+  Call alone_long = call();
+  alone_long.model = "claude-sonnet-4-5";
+  alone_long.may_write_cache = false;
+  EXPECT_EQ((*tariff)->quote(batch(items), "t")->worst(),
+            (*tariff)->quote(alone_long, "t")->worst() + credits("7.65"));
+}
+
+TEST(BatchPrices, ACostPerCallIsOneForEachRequest) {
+  ModelPolicy model;
+  model.cost = credits("3");
+  EXPECT_EQ(make(model)->quote(batch(two_requests()), "t")->worst(), credits("6"));
+}
+
+TEST(BatchPrices, DoNotGoWithACostPerCallNorBelowZero) {
+  for (const bool negative : {false, true}) {
+    Policy policy;
+    policy.models["m"] = batched();
+    if (negative) {
+      policy.models["m"].batch->input = Money::nano(-1);
+    } else {
+      policy.models["m"].input.reset();
+      policy.models["m"].output.reset();
+      policy.models["m"].cost = credits("1");
+    }
+    const auto tariff = Tariff::create(std::move(policy));
+    ASSERT_FALSE(tariff);
+    EXPECT_NE(tariff.error().message.find(negative ? "negative" : "choose one"), std::string::npos);
+  }
+}
+
+TEST(BatchPrices, HugeRequestsSaturate) {
+  auto items = two_requests();
+  for (BatchItem& item : items)
+    item.output_tokens_max = UINT64_MAX;
+  EXPECT_EQ(make(batched())->quote(batch(items), "t")->worst(), Money::max());
+}
+
+TEST(Stored, WhatWasPaidForIsFree) {
+  Call asked = call();
+  asked.model = {};
+  asked.asks_stored = true;
+  const auto quote = make(batched())->quote(asked, "t");
+  ASSERT_TRUE(quote);
+  EXPECT_EQ(quote->worst(), Money());
 }
 
 }  // namespace

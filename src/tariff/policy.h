@@ -10,6 +10,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/money.h"
 #include "contract/call.h"
@@ -20,12 +21,76 @@ namespace satgate::tariff {
 template <class T>
 using Table = std::map<std::string, T, std::less<>>;
 
+// tools.NAME.arguments.ARGUMENT: every one that is given must hold. Numbers are decimal texts.
+struct ArgumentPolicy {
+  std::vector<std::string> one_of = {};
+  std::optional<std::string> min = {}, max = {};
+  std::optional<std::string> pattern = {};  // PCRE2, of the whole value
+  std::vector<std::string> hosts = {};      // the value is a URL of one of them
+  bool absent = false;                      // it may not be there
+  bool optional = false;                    // it need not be there
+  // Of arguments that a price depends on, not of the config's own rules.
+  bool whole = false;   // a number without a fraction
+  bool single = false;  // one value, at one place: no list
+};
+
+// The units after those of the tier before it, up to and with this one; nothing: all others.
+struct UnitTier {
+  std::optional<int64_t> up_to = {};
+  Money amount = {};  // of one
+};
+
+// tools.NAME.price.perUnit: so many of something, as an argument says.
+struct UnitPolicy {
+  std::string argument = {};
+  Money amount = {};                 // of one
+  std::vector<UnitTier> tiers = {};  // in place of `amount`
+  int64_t min = 1, max = 0;
+  std::optional<int64_t> when_missing = {};  // unset: it must be there
+};
+
+// tools.NAME.price.byArgument
+struct ChoicePolicy {
+  std::string argument = {};
+  Table<Money> values = {};
+  std::optional<Money> other = {};               // of any other value; unset: it is refused
+  std::optional<std::string> when_missing = {};  // one of `values`; unset: it must be there
+  bool each = false;                             // for each of `perUnit`, not for the call
+};
+
+// tools.NAME.price.perResultKiB
+struct ResultPolicy {
+  Money per_kib = {};
+  int64_t max_kib = 0;
+};
+
+// tools.NAME.price: the sum of its parts.
+struct PricePolicy {
+  Money base = {};
+  std::optional<UnitPolicy> per_unit = {};
+  std::optional<ChoicePolicy> by_argument = {};
+  std::optional<ResultPolicy> result = {};
+};
+
+// Who may be given what was answered before: whoever holds the same minted token or a part of it,
+// every token of one named budget, or everyone.
+enum class CacheScope : uint8_t { token, budget, everyone };
+
+// tools.NAME.cache
+struct ToolCachePolicy {
+  int64_t ttl_seconds = 0;
+  Money cost = {};  // of an answer that is given again
+  CacheScope scope = CacheScope::token;
+};
+
 // mcpServers.NAME.policy
 struct ServerPolicy {
   std::optional<Money> price = {};  // per call of any of its tools that has no price of its own
   SpendLimits limits = {};  // hourlyLimit, dailyLimit, monthlyLimit: over all tokens together
   bool enabled = true;
+  bool only_reads = false;  // only tools of which the server says that they change nothing
   bool require_approval = false;
+  std::optional<Money> approval_above = {};        // of calls that cost more than this
   std::optional<int64_t> max_calls_per_hour = {};  // over all tokens together
 };
 
@@ -33,9 +98,14 @@ struct ServerPolicy {
 // the client sees it ("github_search"), "SERVER.TOOL", or a whole server or upstream.
 struct ToolPolicy {
   std::optional<Money> cost = {};
+  std::optional<PricePolicy> price = {};  // in place of `cost`
+  std::optional<ToolCachePolicy> cache = {};
   bool enabled = true;
   bool require_approval = false;
+  std::optional<Money> approval_above = {};        // of calls that cost more than this
   std::optional<int64_t> max_calls_per_hour = {};  // all calls that match this entry, together
+  // By argument, `repo.owner` for one inside of another. Those of all entries that match hold.
+  Table<ArgumentPolicy> arguments = {};
 };
 
 // endpoints.PATH
@@ -60,6 +130,7 @@ struct ModelPolicy {
   std::optional<Money> output = {};        // needed with `input`
   std::optional<Money> reasoning = {};     // output that is thought and not said; unset: as output
   std::map<ServiceTier, TierPolicy> tiers = {};
+  std::optional<TierPolicy> batch = {};     // of requests in a batch; unset: as others
   std::optional<Money> image = {};          // credits a picture, at most
   std::optional<Money> characters = {};     // credits per million characters that are spoken
   std::optional<uint64_t> context = {};     // tokens of prompt and answer together

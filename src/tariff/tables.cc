@@ -1,7 +1,6 @@
 #include "tariff/tables.h"
 
 #include <algorithm>
-#include <cstring>
 #include <utility>
 
 #include "base/text.h"
@@ -54,9 +53,9 @@ std::optional<Names> NameBuffer::names(std::string_view server, std::string_view
   if (tool.empty()) return Names{server, tool, listed, {}};
   const size_t size = server.size() + 1 + tool.size();
   if (size > bytes_.size()) return std::nullopt;
-  std::memcpy(bytes_.data(), server.data(), server.size());
+  server.copy(bytes_.data(), server.size());
   bytes_[server.size()] = '.';
-  std::memcpy(bytes_.data() + server.size() + 1, tool.data(), tool.size());
+  tool.copy(bytes_.data() + server.size() + 1, tool.size());
   return Names{server, tool, listed, {bytes_.data(), size}};
 }
 
@@ -68,6 +67,10 @@ void ToolTable::freeze() {
   for (size_t i = 0; i < rules_.size(); ++i) {
     ToolRule& rule = rules_[i];
     if (rule.rate) rule.rate->label = rule.rate_label;
+    has_argument_rules_ = has_argument_rules_ || !rule.arguments.empty();
+    has_prices_by_argument_ =
+        has_prices_by_argument_ || (rule.price && rule.price->depends_on_arguments());
+    has_caches_ = has_caches_ || rule.cache;
     if (is_pattern(rule.name)) {
       patterns_.push_back(i);
     } else {
@@ -100,13 +103,26 @@ void ToolTable::each_match(const Names& names, Visit&& visit) const {
 
 ToolVerdict ToolTable::look_up(const Names& names) const {
   ToolVerdict verdict;
-  uint64_t priced_rank = 0, deciding_rank = 0;
+  uint64_t priced_rank = 0, cached_rank = 0, deciding_rank = 0, asking_rank = 0;
   each_match(names, [&](const ToolRule& rule, uint64_t closeness) {
     const ToolPolicy& policy = rule.policy;
-    if (policy.cost && (closeness > priced_rank ||
-                        (closeness == priced_rank && policy.cost > verdict.priced->policy.cost))) {
+    if (rule.price &&
+        (closeness > priced_rank ||
+         (closeness == priced_rank && rule.price->bound() > verdict.priced->price->bound()))) {
       priced_rank = closeness;
       verdict.priced = &rule;
+    }
+    if (rule.cache && (closeness > cached_rank ||
+                       (closeness == cached_rank &&
+                        rule.cache->ttl_seconds < verdict.cached->cache->ttl_seconds))) {
+      cached_rank = closeness;
+      verdict.cached = &rule;
+    }
+    const auto& above = policy.approval_above;
+    if (above && (closeness > asking_rank ||
+                  (closeness == asking_rank && *above < *verdict.approval_above))) {
+      asking_rank = closeness;
+      verdict.approval_above = above;
     }
     if (closeness > deciding_rank) {
       deciding_rank = closeness;
@@ -126,6 +142,15 @@ bool ToolTable::add_rates(Path& path, const Names& names) const {
     if (rule.rate) fits = path.add(*rule.rate) && fits;
   });
   return fits;
+}
+
+void ToolTable::add_argument_rules(std::vector<const ArgumentRule*>& rules,
+                                   const Names& names) const {
+  if (!has_argument_rules_) return;
+  each_match(names, [&](const ToolRule& rule, uint64_t) {
+    for (const ArgumentRule& argument : rule.arguments)
+      rules.push_back(&argument);
+  });
 }
 
 const PricedModel* Tables::find_model(std::string_view name) const {

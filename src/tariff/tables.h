@@ -13,8 +13,10 @@
 #include "contract/call.h"
 #include "contract/path.h"
 #include "contract/quote.h"
+#include "tariff/argument_rules.h"
 #include "tariff/policy.h"
 #include "tariff/prices.h"
+#include "tariff/tool_price.h"
 
 namespace satgate::tariff {
 
@@ -27,6 +29,7 @@ struct PricedModel {
   TokenRates base, long_context;
   uint64_t long_above = 0;                                     // 0: one tier
   std::array<std::optional<TokenRates>, kServiceTiers> tiers;  // where they differ from the usual
+  std::optional<TokenRates> batch;   // of requests in a batch, where they are not the usual
   std::optional<int64_t> reasoning;  // nano-credits a million tokens, where it is not as output
   bool only_units = false;           // tokens have no price
   std::optional<Money> image;        // one picture
@@ -58,6 +61,9 @@ struct ToolRule {
   std::string name;
   std::string rule;  // "tools.search_*"
   ToolPolicy policy;
+  std::optional<ToolPrice> price;  // of `cost` or `price`
+  std::optional<ToolCache> cache;
+  std::vector<ArgumentRule> arguments;
   std::optional<PathEntry> rate;  // its label points at rate_label
   std::string rate_label;
 };
@@ -65,8 +71,10 @@ struct ToolRule {
 // What a tool table says about one call.
 struct ToolVerdict {
   const ToolRule* priced = nullptr;
+  const ToolRule* cached = nullptr;
   bool enabled = true;
   bool require_approval = false;
+  std::optional<Money> approval_above;
 };
 
 class ToolTable {
@@ -76,13 +84,20 @@ class ToolTable {
 
   ToolVerdict look_up(const Names& names) const;
   [[nodiscard]] bool add_rates(Path& path, const Names& names) const;
+  // Those of every rule that names the call, as its rates are.
+  void add_argument_rules(std::vector<const ArgumentRule*>& rules, const Names& names) const;
   const std::vector<ToolRule>& rules() const { return rules_; }
+  bool has_prices_by_argument() const { return has_prices_by_argument_; }
+  bool has_caches() const { return has_caches_; }
 
  private:
   template <class Visit>
   void each_match(const Names& names, Visit&& visit) const;
 
   std::vector<ToolRule> rules_;
+  bool has_argument_rules_ = false;
+  bool has_prices_by_argument_ = false;
+  bool has_caches_ = false;
   std::map<std::string_view, size_t> exact_;
   std::vector<size_t> patterns_;
 };

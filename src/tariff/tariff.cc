@@ -60,14 +60,25 @@ uint64_t default_output(const PricedModel& model, uint64_t input_bytes, uint64_t
   return std::max<uint64_t>(1, std::min(most, model.context - prompt));
 }
 
-// A tier that the provider does not name may have been the one that was asked for.
-TokenRates billed_rates(const PricedModel& model, ServiceTier asked, const Usage& usage) {
+// The dearest that a call may be billed at: the usual rates, and those of the tier that is asked
+// for, or, where the provider chooses, of every tier with a price.
+TokenRates dearest_tier(const PricedModel& model, const TokenRates& usual,
+                        std::optional<ServiceTier> asked) {
+  TokenRates rates = usual;
+  for (size_t i = 0; i < kServiceTiers; ++i) {
+    const bool may_be_served = !asked || *asked == static_cast<ServiceTier>(i);
+    if (model.tiers[i] && may_be_served) rates = dearest(rates, *model.tiers[i]);
+  }
+  return rates;
+}
+
+// As the provider says it was served; where it does not say, the dearest that may have been.
+TokenRates billed_rates(const PricedModel& model, std::optional<ServiceTier> asked,
+                        const Usage& usage) {
   const bool is_long = model.long_above > 0 && usage.input > model.long_above;
   const TokenRates& usual = is_long ? model.long_context : model.base;
-  const std::optional<TokenRates>& tier =
-      model.tiers[static_cast<size_t>(usage.tier.value_or(asked))];
-  if (!tier) return usual;
-  return usage.tier ? *tier : dearest(usual, *tier);
+  if (!usage.tier) return dearest_tier(model, usual, asked);
+  return model.tiers[static_cast<size_t>(*usage.tier)].value_or(usual);
 }
 
 Money bill(const PricedModel& model, const TokenRates& rates, const Usage& usage) {
@@ -133,9 +144,11 @@ std::expected<Quote, Refusal> Tariff::quote_model(const PricedModel& model,
   if (!call.unbounded.empty()) return std::unexpected(Refusal::price_unknown);
   if (call.unit != BilledUnit::token) return quote_units(model, call);
   if (model.only_units) return std::unexpected(Refusal::price_unknown);
-  const std::optional<TokenRates>& tier = model.tiers[static_cast<size_t>(call.tier)];
+  const auto& priority = model.tiers[static_cast<size_t>(ServiceTier::priority)];
   // Dearer than usual, and nobody knows by how much.
-  if (call.tier == ServiceTier::priority && !tier) return std::unexpected(Refusal::price_unknown);
+  if (call.tier == ServiceTier::priority && !priority) {
+    return std::unexpected(Refusal::price_unknown);
+  }
   if (call.whole_context && model.context == 0) return std::unexpected(Refusal::price_unknown);
   Quote quote;
   quote.input_tokens_bound_ = call.whole_context ? model.context : call.input_bytes;
@@ -144,8 +157,9 @@ std::expected<Quote, Refusal> Tariff::quote_model(const PricedModel& model,
   quote.per_token_ = true;
   const bool may_be_long = model.long_above > 0 && quote.input_tokens_bound_ > model.long_above;
   quote.rates_ = may_be_long ? dearest(model.base, model.long_context) : model.base;
-  // The provider may serve it at the usual one.
-  if (tier) quote.rates_ = dearest(quote.rates_, *tier);
+  quote.rates_ = dearest_tier(model, quote.rates_, call.tier);
+  // A long prompt is dearer in a batch, too, and nobody says by how much: it stays at the usual.
+  if (!call.batch_item.empty() && model.batch && !may_be_long) quote.rates_ = *model.batch;
   quote.tier_ = call.tier;
   // All of an answer may be thought.
   quote.rates_.output = std::max(quote.rates_.output, model.reasoning.value_or(0));
@@ -159,8 +173,25 @@ std::expected<Quote, Refusal> Tariff::quote_model(const PricedModel& model,
   return requote_with_output(quote, output);
 }
 
+// Settled before anything is used, so all of it is held and charged.
+std::expected<Quote, Refusal> Tariff::quote_batch(const Call& call) const {
+  if (!call.unbounded.empty()) return std::unexpected(Refusal::price_unknown);
+  Money sum;
+  const PricedModel* model = nullptr;
+  std::string_view name;
+  for (const BatchItem& item : call.batch) {
+    if (model == nullptr || item.model != name) model = tables_->find_model(item.model);
+    if (model == nullptr) return std::unexpected(Refusal::price_unknown);
+    name = item.model;
+    const auto quote = quote_model(*model, alone(call, item));
+    if (!quote) return quote;
+    sum += quote->worst();
+  }
+  return quote_flat(sum, "batch");
+}
+
 std::expected<Quote, Refusal> Tariff::quote_tool(const Call& call, std::string_view token_name,
-                                                 bool approved) const {
+                                                 bool approved, Extent extent) const {
   NameBuffer buffer;
   const auto names = buffer.names(call.upstream, call.tool, call.listed_tool);
   if (!names) return std::unexpected(Refusal::tool_denied);
@@ -171,14 +202,68 @@ std::expected<Quote, Refusal> Tariff::quote_tool(const Call& call, std::string_v
   if (!own.enabled || !common.enabled || (server && !server->policy.enabled)) {
     return std::unexpected(Refusal::tool_denied);
   }
+  if (server && server->policy.only_reads && !call.only_reads) {
+    return std::unexpected(Refusal::tool_denied);
+  }
   const bool wants_approval = own.require_approval || common.require_approval ||
                               (server && server->policy.require_approval);
   if (wants_approval && !approved) return std::unexpected(Refusal::approval_required);
+  const auto quote = quote_priced(call, own, common, server, extent);
+  const std::optional<Money> of_server = server ? server->policy.approval_above : std::nullopt;
+  for (const auto& above : {own.approval_above, common.approval_above, of_server}) {
+    if (quote && above && quote->worst() > *above && !approved) {
+      return std::unexpected(Refusal::approval_required);
+    }
+  }
+  return quote;
+}
+
+std::expected<Quote, Refusal> Tariff::quote_by_price(const ToolPrice& price, std::string_view rule,
+                                                     const Call& call, Extent extent) const {
+  const bool is_any = extent == Extent::any_call;
+  const auto fixed = is_any ? std::optional(price.bound()) : price.fixed(call.arguments);
+  if (!fixed) return std::unexpected(Refusal::price_unknown);
+  Quote quote = quote_flat(*fixed, rule);
+  quote.tool_price_ = &price;
+  if (is_any) return quote;
+  quote.result_bytes_bound_ = price.result_bytes_bound();
+  quote.worst_ += cost_of_bytes(quote.result_bytes_bound_.value_or(0), price.per_result_kib());
+  return quote;
+}
+
+std::expected<Quote, Refusal> Tariff::quote_priced(const Call& call, const ToolVerdict& own,
+                                                   const ToolVerdict& common,
+                                                   const ServerRule* server, Extent extent) const {
   for (const ToolRule* rule : {own.priced, common.priced}) {
-    if (rule) return quote_flat(*rule->policy.cost, rule->rule);
+    if (rule) return quote_by_price(*rule->price, rule->rule, call, extent);
   }
   if (server && server->policy.price) return quote_flat(*server->policy.price, server->rule);
   return std::unexpected(Refusal::price_unknown);
+}
+
+// Whose price needs arguments, if any does: others are not looked for.
+const ToolRule* Tariff::find_priced(const TokenRules* token, const Names& names) const {
+  const bool own_needs = token && token->tools.has_prices_by_argument();
+  if (!own_needs && !tables_->tools.has_prices_by_argument()) return nullptr;
+  const ToolRule* own = token ? token->tools.look_up(names).priced : nullptr;
+  return own ? own : tables_->tools.look_up(names).priced;
+}
+
+std::optional<std::string> Tariff::argument_breach(const Call& call,
+                                                   std::string_view token_name) const {
+  if (call.protocol != Protocol::mcp || call.arguments.empty()) return std::nullopt;
+  NameBuffer buffer;
+  const auto names = buffer.names(call.upstream, call.tool, call.listed_tool);
+  if (!names) return std::nullopt;  // no price either
+  std::vector<const ArgumentRule*> rules;
+  tables_->tools.add_argument_rules(rules, *names);
+  const TokenRules* token = tables_->find_token(token_name);
+  if (token) token->tools.add_argument_rules(rules, *names);
+  if (const ToolRule* priced = find_priced(token, *names)) {
+    priced->price->add_argument_rules(rules);
+  }
+  if (rules.empty()) return std::nullopt;
+  return tariff::argument_breach(rules, call.arguments);
 }
 
 // Of an LLM provider: a pattern was written with something else in mind.
@@ -190,6 +275,8 @@ std::expected<Quote, Refusal> Tariff::quote_exact_path(const Call& call) const {
 
 std::expected<Quote, Refusal> Tariff::quote(const Call& call, std::string_view token_name,
                                             bool approved) const {
+  if (call.asks_stored) return quote_flat(Money(), "stored");
+  if (!call.batch.empty()) return quote_batch(call);
   if (!call.model.empty()) {
     const PricedModel* model = tables_->find_model(call.model);
     if (model) {
@@ -223,10 +310,27 @@ Quote Tariff::requote_with_output(const Quote& quote, uint64_t output_tokens) co
   return result;
 }
 
-Quote Tariff::quote_cached(const Quote& quote, Money price) const {
-  Quote result = quote_flat(price, "cache.hitPrice");
+Quote Tariff::quote_cached(const Quote& quote, Money price, std::string_view rule) const {
+  Quote result = quote_flat(price, rule);
   result.model_ = quote.model_;
   return result;
+}
+
+bool Tariff::keeps_results() const {
+  const auto has = [](const auto& token) { return token.second.tools.has_caches(); };
+  return tables_->tools.has_caches() || std::ranges::any_of(tables_->tokens, has);
+}
+
+const ToolCache* Tariff::cache_of(const Call& call, std::string_view token_name) const {
+  NameBuffer buffer;
+  const auto names = buffer.names(call.upstream, call.tool, call.listed_tool);
+  if (call.protocol != Protocol::mcp || !names) return nullptr;
+  const TokenRules* token = tables_->find_token(token_name);
+  for (const ToolTable* table : {token ? &token->tools : nullptr, &tables_->tools}) {
+    if (!table || !table->has_caches()) continue;
+    if (const ToolRule* rule = table->look_up(*names).cached) return &*rule->cache;
+  }
+  return nullptr;
 }
 
 std::optional<uint64_t> Tariff::affordable_output(const Quote& quote, Money headroom,
@@ -245,6 +349,10 @@ std::optional<uint64_t> Tariff::affordable_output(const Quote& quote, Money head
 }
 
 Money Tariff::cost(const Quote& quote, const Usage& usage) const {
+  if (quote.result_bytes_bound_) {
+    const uint64_t bytes = std::min(usage.result_bytes, *quote.result_bytes_bound_);
+    return quote.fixed_ + cost_of_bytes(bytes, quote.tool_price_->per_result_kib());
+  }
   if (!quote.per_token_) return quote.worst_;
   const auto& priority = quote.model_->tiers[static_cast<size_t>(ServiceTier::priority)];
   // Served dearer than it was asked for, at a price that nobody told.
@@ -295,16 +403,25 @@ bool Tariff::add_accounts(Path& path, const Call& call, std::string_view token_n
 }
 
 std::optional<Money> Tariff::price_of(std::string_view server, std::string_view tool,
-                                      std::string_view listed_tool,
-                                      std::string_view token_name) const {
+                                      std::string_view listed_tool, std::string_view token_name,
+                                      bool only_reads) const {
   Call call;
   call.protocol = Protocol::mcp;
   call.upstream = server;
   call.tool = tool;
   call.listed_tool = listed_tool;
-  const auto price = quote_tool(call, token_name, true);
+  call.only_reads = only_reads;
+  const auto price = quote_tool(call, token_name, true, Extent::any_call);
   if (!price) return std::nullopt;
   return price->worst();
+}
+
+std::optional<Offer> Tariff::offer_of_tool(const Call& call, std::string_view token_name) const {
+  const auto quote = quote_tool(call, token_name, true, Extent::any_call);
+  if (!quote) return std::nullopt;
+  Offer offer{Alternative::Kind::tool, call.listed_tool, quote->worst(), false, {}};
+  offer.parts = quote->tool_price_ ? quote->tool_price_->policy() : nullptr;
+  return offer;
 }
 
 bool Tariff::requires_approval(const Call& call, std::string_view token_name) const {
@@ -342,7 +459,7 @@ void Tariff::offer_tools(std::vector<Offer>& offers, const Call& call, const Quo
         server = tool.substr(0, dot);
         tool = tool.substr(dot + 1);
       }
-      const auto price = price_of(server, tool, rule.name, token_name);
+      const auto price = price_of(server, tool, rule.name, token_name, false);
       if (!price || *price >= quote.worst()) continue;
       offers.push_back({Alternative::Kind::tool, rule.name, *price, false, {}});
     }
@@ -354,6 +471,7 @@ void Tariff::offer_tools(std::vector<Offer>& offers, const Call& call, const Quo
 std::vector<Offer> Tariff::alternatives(const Call& call, const Quote& quote,
                                         std::string_view token_name) const {
   std::vector<Offer> offers;
+  if (!call.batch.empty()) return offers;
   if (!call.model.empty()) {
     offer_models(offers, call, quote);
   } else if (call.protocol == Protocol::mcp) {
@@ -383,7 +501,9 @@ std::vector<Offer> Tariff::listing() const {
     offers.push_back({kind, name, cost, false, {}});
   };
   for (const ToolRule& rule : tables_->tools.rules()) {
-    if (rule.policy.cost) add_flat(Alternative::Kind::tool, rule.name, *rule.policy.cost);
+    if (!rule.price) continue;
+    add_flat(Alternative::Kind::tool, rule.name, rule.price->bound());
+    offers.back().parts = rule.price->policy();
   }
   for (const auto& [name, server] : tables_->servers) {
     if (server.policy.price) add_flat(Alternative::Kind::tool, name, *server.policy.price);

@@ -22,6 +22,7 @@
 #include <expected>
 #include <memory>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -35,7 +36,14 @@
 
 namespace satgate::tariff {
 
+class ToolPrice;
+struct Names;
 struct Tables;
+struct TokenRules;
+struct ToolCache;
+struct ToolRule;
+struct ToolVerdict;
+struct ServerRule;
 
 // Something with a price: for listings, and as a cheaper way out of a refusal. Names are owned by
 // the Tariff.
@@ -50,6 +58,8 @@ struct Offer {
   // In a listing: from the table that comes with the program, or what of it the config replaces.
   bool built_in = false;
   std::optional<TokenRates> replaces = {};
+  // Of a tool whose price depends on the call: `cost` is its bound. Null: it is flat.
+  const PricePolicy* parts = nullptr;
 
   bool is_per_call() const { return !per_token && !image && !characters; }
 };
@@ -61,9 +71,16 @@ class Tariff {
   ~Tariff();
 
   // The worst-case price. Refuses with tool_denied (disabled), approval_required (unless
-  // `approved`) or price_unknown, in this order. No allocation.
+  // `approved`) or price_unknown, in this order. No allocation, but for a price by argument.
   std::expected<Quote, Refusal> quote(const Call& call, std::string_view token_name,
                                       bool approved = false) const;
+
+  // The first of the call's arguments that the config does not allow, in a sentence that says what
+  // it allows, or what its price needs; nothing: all of them hold. Those of tools alone have rules.
+  std::optional<std::string> argument_breach(const Call& call, std::string_view token_name) const;
+
+  // Whether what any tool answers may be given again.
+  bool keeps_results() const;
 
   // Where the request names no bound of its own, the quote assumes one, and the forwarded body
   // must carry it: output_tokens_bound() divided by the choices.
@@ -71,8 +88,12 @@ class Tariff {
   // The same call with at most `output_tokens` of output over all choices.
   Quote requote_with_output(const Quote& quote, uint64_t output_tokens) const;
 
-  // The same call, answered from a cache at this price.
-  Quote quote_cached(const Quote& quote, Money price) const;
+  // The same call, answered from a cache at this price. `rule` lives as long as the Tariff.
+  Quote quote_cached(const Quote& quote, Money price,
+                     std::string_view rule = "cache.hitPrice") const;
+
+  // Whether what the tool answers may be given again, and to whom; null: it may not.
+  const ToolCache* cache_of(const Call& call, std::string_view token_name) const;
 
   // The most `max_tokens` per choice that `headroom` pays for, at most what was quoted. Nothing
   // if not even one token, or if the price does not depend on output (then no clamp can help).
@@ -103,9 +124,13 @@ class Tariff {
   [[nodiscard]] bool add_accounts(Path& path, const Call& call, std::string_view token_name) const;
 
   // The price of one call of an MCP tool for this token; nothing if it may not be called or has
-  // no price. A tool that waits for approval has one.
+  // no price. A tool that waits for approval has one. `only_reads`: as in Call. Of a price that
+  // depends on the call it is the bound.
   std::optional<Money> price_of(std::string_view server, std::string_view tool,
-                                std::string_view listed_tool, std::string_view token_name) const;
+                                std::string_view listed_tool, std::string_view token_name,
+                                bool only_reads = true) const;
+  // The same with its parts: of any call of the tool that `call` names, whatever its arguments.
+  std::optional<Offer> offer_of_tool(const Call& call, std::string_view token_name) const;
   bool requires_approval(const Call& call, std::string_view token_name) const;
 
   // What is cheaper than `quote` and of the same kind, cheapest first: exactly named tools,
@@ -124,11 +149,20 @@ class Tariff {
  private:
   explicit Tariff(std::unique_ptr<const Tables> tables);
   Quote quote_flat(Money price, std::string_view rule) const;
+  // What a price depends on: the call at hand, or any call.
+  enum class Extent : uint8_t { this_call, any_call };
+  std::expected<Quote, Refusal> quote_by_price(const ToolPrice& price, std::string_view rule,
+                                               const Call& call, Extent extent) const;
   std::expected<Quote, Refusal> quote_units(const PricedModel& model, const Call& call) const;
+  std::expected<Quote, Refusal> quote_batch(const Call& call) const;
   std::expected<Quote, Refusal> quote_exact_path(const Call& call) const;
   std::expected<Quote, Refusal> quote_model(const PricedModel& model, const Call& call) const;
   std::expected<Quote, Refusal> quote_tool(const Call& call, std::string_view token_name,
-                                           bool approved) const;
+                                           bool approved, Extent extent = Extent::this_call) const;
+  std::expected<Quote, Refusal> quote_priced(const Call& call, const ToolVerdict& own,
+                                             const ToolVerdict& common, const ServerRule* server,
+                                             Extent extent) const;
+  const ToolRule* find_priced(const TokenRules* token, const Names& names) const;
   void offer_models(std::vector<Offer>& offers, const Call& call, const Quote& quote) const;
   void offer_tools(std::vector<Offer>& offers, const Call& call, const Quote& quote,
                    std::string_view token_name) const;

@@ -596,5 +596,47 @@ TEST(Listing, HasWhatTheConfigPricesAndTheModels) {
   EXPECT_THAT(listing, ::testing::Contains(::testing::Field(&Offer::name, "gpt-4o")));
 }
 
+TEST(OnlyReads, IsTheServersWordAboutEachTool) {
+  Policy policy;
+  policy.servers["files"] = {.price = Money::credits(1), .only_reads = true};
+  policy.servers["other"] = {.price = Money::credits(1)};
+  const auto tariff = make(std::move(policy));
+  Call call = tool_call("files", "write");
+  EXPECT_EQ(said(tariff->quote(call, "x")), "tool_denied");
+  EXPECT_FALSE(tariff->price_of("files", "write", "write", "x", false));
+  call.only_reads = true;
+  EXPECT_TRUE(tariff->quote(call, "x"));
+  EXPECT_TRUE(tariff->price_of("files", "read", "read", "x", true));
+  EXPECT_TRUE(tariff->quote(tool_call("other", "write"), "x"));
+}
+
+TEST(ApprovalAbove, AsksForCallsThatCostMore) {
+  const auto credits = [](int64_t n) { return Money::credits(n); };
+  Policy policy;
+  policy.servers["shop"] = {.price = credits(20), .approval_above = credits(30)};
+  policy.tools["*"] = {.approval_above = credits(10)};
+  policy.tools["trusted"] = {.approval_above = credits(100)};
+  policy.tools["cheap"] = {.cost = credits(10)};
+  policy.tools["dear"] = {.cost = credits(40), .approval_above = credits(50)};
+  policy.tokens["careful"].tools["trusted"] = {.approval_above = credits(5)};
+  const auto tariff = Tariff::create(std::move(policy));
+  ASSERT_TRUE(tariff) << tariff.error().message;
+  const auto asks = [&](std::string_view tool, std::string_view token) {
+    Call call;
+    call.protocol = Protocol::mcp;
+    call.upstream = "shop";
+    call.tool = call.listed_tool = tool;
+    EXPECT_TRUE((*tariff)->quote(call, token, true)) << tool;
+    const auto quote = (*tariff)->quote(call, token);
+    EXPECT_TRUE(quote || quote.error() == Refusal::approval_required) << tool;
+    return !quote;
+  };
+  EXPECT_FALSE(asks("cheap", "x"));    // exactly the bound
+  EXPECT_TRUE(asks("other", "x"));     // 20 above the 10 of `*`
+  EXPECT_FALSE(asks("trusted", "x"));  // the nearer entry says 100, the server 30
+  EXPECT_TRUE(asks("trusted", "careful"));
+  EXPECT_TRUE(asks("dear", "x"));  // 40 above the server's 30
+}
+
 }  // namespace
 }  // namespace satgate::tariff

@@ -38,6 +38,7 @@ constexpr std::array kKeys = {
     KeyName{"rate_limit", CaveatKey::rate_limit},
     KeyName{"max_depth", CaveatKey::max_depth},
     KeyName{"holder", CaveatKey::holder},
+    KeyName{"preimage", CaveatKey::preimage},
 };
 
 // Length of the UTF-8 sequence at the front (RFC 3629), or 0 if it is none.
@@ -153,6 +154,17 @@ Result<void> read_name(std::string_view value, Caveat& caveat) {
   return {};
 }
 
+// Whoever has it may spend what was paid, so it goes no further than to who asks for it.
+Result<void> read_preimage(std::string_view value, Caveat& caveat) {
+  const std::optional<std::string> bytes = from_hex(value);
+  if (!bytes || bytes->size() != sizeof(Hash256)) {
+    return fail("preimage: it is not 64 hex digits");
+  }
+  caveat.items.emplace_back(*bytes);
+  caveat.text = to_string(caveat.key);
+  return {};
+}
+
 Result<void> check_item(CaveatKey key, std::string_view item) {
   if (item.empty()) return fail(fmt::format("{}: an item of the list is empty", to_string(key)));
   if (key == CaveatKey::endpoints) return check_endpoint_pattern(item);
@@ -202,6 +214,8 @@ Result<void> read_value(std::string_view value, const Currency& currency, Caveat
     case CaveatKey::holder:
     case CaveatKey::label:
       return read_name(value, caveat);
+    case CaveatKey::preimage:
+      return read_preimage(value, caveat);
   }
   std::unreachable();
 }
@@ -342,6 +356,8 @@ std::string describe(const Caveat& caveat) {
       return "held by " + list;
     case CaveatKey::label:
       return fmt::format("reported under {} {}", caveat.name, list);
+    case CaveatKey::preimage:
+      return "with the proof of a payment";
   }
   std::unreachable();
 }

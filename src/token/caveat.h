@@ -13,6 +13,7 @@
 //   audience = a, b                         any one of them
 //   upstream = NAME
 //   max_depth = N                           delegation levels that may follow (see verifier.h)
+//   preimage = 64 hex digits               of a paid token alone: the proof of its payment
 //   holder = NAME | label.KEY = VALUE       for people and reports; at most 128 bytes, no comma
 //
 // An endpoint is a path pattern that begins with `/` (or is `*` alone) and may end in one query

@@ -4,6 +4,7 @@
 
 #include "token/caveat.h"
 #include "token/macaroon.h"
+#include "token/paid.h"
 
 namespace satgate::token {
 namespace {
@@ -106,6 +107,10 @@ Result<Inspection> inspect(std::string_view token, const Currency& currency) {
   if (const std::optional<Identity> identity = parse_identity(macaroon.identifier)) {
     out.key_id = identity->key_id;
     out.token = identity->token;
+  } else if (const std::optional<PaidIdentity> paid = parse_paid_identity(macaroon.identifier)) {
+    out.key_id = paid->key_id;
+    out.token = paid_token_id(paid->sale.payment_hash);
+    out.sale = paid->sale;
   }
   out.point = account_id("satgate-lineage", as_bytes_view(macaroon.signature));
   for (const MacaroonCaveat& caveat : macaroon.caveats) {

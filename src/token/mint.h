@@ -15,6 +15,7 @@
 #include "base/ids.h"
 #include "base/money.h"
 #include "base/result.h"
+#include "contract/verified_token.h"
 #include "token/keyring.h"
 
 namespace satgate::token {
@@ -50,9 +51,10 @@ struct Inspection {
   };
   std::string identifier;  // printable: other bytes as \xNN
   std::string location;
-  std::string key_id;            // empty: not an identifier of ours
-  std::optional<TokenId> token;  // empty: not an identifier of ours
-  AccountId point;               // the token's own point, by which it can be revoked
+  std::string key_id;             // empty: not an identifier of ours
+  std::optional<TokenId> token;   // empty: not an identifier of ours
+  std::optional<Sale> sale = {};  // of a paid token
+  AccountId point;                // the token's own point, by which it can be revoked
   std::vector<Line> caveats;
 };
 Result<Inspection> inspect(std::string_view token, const Currency& currency = {});

@@ -46,10 +46,18 @@ bool forbids_tool(const Caveat& caveat, const Call& call) {
          });
 }
 
+bool names_model(const Caveat& caveat, std::string_view model) {
+  return any_item(caveat, [&](const std::string& pattern) { return glob_match(pattern, model); });
+}
+
+// Of a batch: all of them.
 bool covers_model(const Caveat& caveat, const Call& call) {
-  if (call.model.empty()) return false;
-  return any_item(caveat,
-                  [&](const std::string& pattern) { return glob_match(pattern, call.model); });
+  if (!call.batch.empty()) {
+    return std::ranges::all_of(call.batch, [&](const BatchItem& item) {
+      return !item.model.empty() && names_model(caveat, item.model);
+    });
+  }
+  return !call.model.empty() && names_model(caveat, call.model);
 }
 
 bool covers_audience(const Caveat& caveat, std::span<const std::string> audiences) {
@@ -76,7 +84,9 @@ std::optional<Refusal> judge(const Caveat& caveat, const Call& call,
     case CaveatKey::tools_deny:
       return unless(!forbids_tool(caveat, call), Refusal::tool_denied);
     case CaveatKey::models:
-      return unless(call.lists_models || covers_model(caveat, call), Refusal::model_denied);
+      // Who may ask for a stored answer has no caveat that its maker had not.
+      return unless(call.lists_models || call.asks_stored || covers_model(caveat, call),
+                    Refusal::model_denied);
     case CaveatKey::audience:
       return unless(covers_audience(caveat, audiences), Refusal::audience_denied);
     // Judged elsewhere: judge_time, the ledger's accounts, the quote, the depth rule in verify().
@@ -91,6 +101,8 @@ std::optional<Refusal> judge(const Caveat& caveat, const Call& call,
     // For people.
     case CaveatKey::holder:
     case CaveatKey::label:
+    // Not a limit.
+    case CaveatKey::preimage:
       return std::nullopt;
   }
   std::unreachable();

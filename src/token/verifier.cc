@@ -9,6 +9,7 @@
 #include "token/caveat.h"
 #include "token/macaroon.h"
 #include "token/mint.h"
+#include "token/paid.h"
 
 namespace satgate::token {
 namespace {
@@ -63,6 +64,22 @@ size_t bytes_of(std::string_view credential, const TokenChain& chain) {
   for (const Caveat& caveat : chain.caveats)
     bytes += sizeof caveat + 2 * caveat.text.size() + caveat.items.size() * sizeof(std::string);
   return bytes;
+}
+
+// What an identifier says about a token, before anything is proven.
+bool take_identity(std::string_view identifier, TokenChain& chain) {
+  if (const std::optional<Identity> minted = parse_identity(identifier)) {
+    chain.token = minted->token;
+    chain.key_id = minted->key_id;
+    return true;
+  }
+  const std::optional<PaidIdentity> paid = parse_paid_identity(identifier);
+  if (!paid) return false;
+  chain.token = paid_token_id(paid->sale.payment_hash);
+  chain.key_id = paid->key_id;
+  chain.sale = paid->sale;
+  chain.sold_caveats = paid->caveats;
+  return true;
 }
 
 std::unexpected<Refusal> refuse(Refusal refusal, std::string reason, std::string& why) {
@@ -129,9 +146,11 @@ std::expected<std::shared_ptr<const TokenChain>, Refusal> Verifier::prove(
   const auto macaroon = read_macaroon(*bytes);
   if (!macaroon) return refuse(Refusal::token_malformed, macaroon.error().message, why);
 
-  const std::optional<Identity> identity = parse_identity(macaroon->identifier);
-  if (!identity) return refuse(Refusal::token_invalid, "not a token of a SatGate gateway", why);
-  const Key* key = keyring_->find(identity->key_id);
+  auto chain = std::make_shared<TokenChain>();
+  if (!take_identity(macaroon->identifier, *chain)) {
+    return refuse(Refusal::token_invalid, "not a token of a SatGate gateway", why);
+  }
+  const Key* key = keyring_->find(chain->key_id);
   if (key == nullptr) return refuse(Refusal::token_invalid, "signed by an unknown key", why);
   for (const MacaroonCaveat& caveat : macaroon->caveats) {
     if (caveat.is_third_party()) {
@@ -140,7 +159,6 @@ std::expected<std::shared_ptr<const TokenChain>, Refusal> Verifier::prove(
   }
 
   // The whole chain first, one comparison at its end; no caveat is read before it is proven.
-  auto chain = std::make_shared<TokenChain>();
   chain->points.reserve(macaroon->caveats.size() + 1);
   Hash256 signature = chain_start(key->derived, macaroon->identifier);
   chain->points.push_back(point_of(signature));
@@ -152,12 +170,17 @@ std::expected<std::shared_ptr<const TokenChain>, Refusal> Verifier::prove(
     return refuse(Refusal::token_invalid, "the signature does not hold", why);
   }
 
-  chain->token = identity->token;
-  chain->key_id = identity->key_id;
   chain->caveats.reserve(macaroon->caveats.size());
   for (const MacaroonCaveat& text : macaroon->caveats) {
     auto caveat = parse_caveat(text.id, currency_);
     if (!caveat) return refuse(Refusal::token_invalid, caveat.error().message, why);
+    if (caveat->key == CaveatKey::preimage) {
+      if (!chain->sale) {
+        return refuse(Refusal::token_invalid, "a preimage is only for a paid token", why);
+      }
+      Hash256& preimage = chain->preimage.emplace();
+      std::ranges::copy(caveat->items.front(), preimage.begin());
+    }
     if (caveat->key == CaveatKey::holder) {
       chain->holders.push_back(caveat->items.front());
       chain->leaf_label = caveat->items.front();
@@ -167,6 +190,9 @@ std::expected<std::shared_ptr<const TokenChain>, Refusal> Verifier::prove(
       const AccountId& point = chain->points[chain->caveats.size()];
       chain->accounts.push_back(account_of(chain->caveats.back(), point, chain->leaf_label));
     }
+  }
+  if (chain->sold_caveats > chain->caveats.size()) {
+    return refuse(Refusal::token_invalid, "the identifier counts caveats that are not there", why);
   }
   if (!depth_holds(chain->caveats)) {
     return refuse(Refusal::depth_exceeded, "delegated deeper than max_depth allows", why);

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <set>
 
 #include "base/text.h"
@@ -357,6 +358,25 @@ TEST(Permits, EachCaveatFailsClosed) {
   for (const PermitCase& row : table) {
     EXPECT_EQ(permit(row.caveats, row.call), row.refusal) << testing::PrintToString(row.caveats);
   }
+}
+
+TEST(Permits, AllModelsOfABatchAndNoneOfAStoredAnswer) {
+  const BatchItem cheap{"a", "gpt-4o-mini"}, dear{"b", "gpt-5"}, none{"c", ""};
+  const Lines caveats = {"models = gpt-4o*"};
+  const auto batch = [&](const BatchItem& second) {
+    const std::array items = {cheap, second};
+    Call call = llm_call("");
+    call.batch = items;
+    return permit(caveats, call);
+  };
+  EXPECT_EQ(batch(cheap), std::nullopt);
+  EXPECT_EQ(batch(dear), Refusal::model_denied);
+  EXPECT_EQ(batch(none), Refusal::model_denied);
+  Call stored = llm_call("");
+  stored.asks_stored = true;
+  EXPECT_EQ(permit(caveats, stored), std::nullopt);
+  EXPECT_EQ(permit({"models = gpt-4o*", "methods = POST"}, stored), std::nullopt);
+  EXPECT_EQ(permit({"upstream = elsewhere"}, stored), Refusal::endpoint_denied);
 }
 
 TEST(Permits, AudienceIsComparedOnlyWhereTheGatewayHasOne) {

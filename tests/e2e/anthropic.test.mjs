@@ -199,7 +199,7 @@ test('what bytes do not bound is refused, and so is what has no price', async (t
     assert.deepEqual([error.status, error.error.error.code], [503, 'price_unknown']);
     assert.equal(error.headers.get('x-should-retry'), 'false');
   }
-  for (const path of ['/v1/messages/batches', '/v1/files', '/v1/complete']) {
+  for (const path of ['/v1/messages/batches/', '/v1/files', '/v1/complete']) {
     const answer = await call(gateway.url + path, { method: 'POST', headers: bearer(token),
       body: { model: MODEL } });
     assert.deepEqual([path, answer.status, answer.json.error.code], [path, 503, 'price_unknown']);

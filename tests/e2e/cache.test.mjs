@@ -130,6 +130,17 @@ test('a hit needs the leave that a call needs: model, and a living token', async
   await assert.rejects(create(gone), { status: 401, code: 'token_revoked' });
 });
 
+test('a field that may change the answer makes another request, for everyone', async (t) => {
+  const { provider, gateway, client } = await shop(t, { cache: { ttl: '1h', scope: 'everyone' } });
+  const hostile = client(await gateway.token('hostile', '--total-limit', '10'));
+  await create(hostile, ask(), { 'x-system-prompt': 'lie' });
+  const honest = client(await gateway.token('honest', '--total-limit', '10'));
+  assert.equal((await create(honest)).cache, 'miss', 'not the answer that was made for a liar');
+  assert.equal((await create(honest, ask(), { 'user-agent': 'other/1', 'x-satgate-stakes': 'low' }))
+    .cache, 'hit');
+  assert.equal(provider.calls.length, 2);
+});
+
 test('a hit has its price, which a budget must hold', async (t) => {
   const { gateway, client } = await shop(t, { cache: { ttl: '1h', hitPrice: '50%' } });
   const agent = await gateway.token('agent', '--total-limit', '0.2');
@@ -232,4 +243,24 @@ test('config check names what is wrong with a cache', async (t) => {
   assert.match(said, /cache\.hitPrice: must be a share/);
   assert.match(said, /cache\.scope: 'nobody' must be token, budget or everyone/);
   assert.match(said, /cache\.upstreams: there is no LLM provider 'site'/);
+});
+
+test('Law 1: a crowd of hits and misses stays below the cap, and nothing stays held', async (t) => {
+  const { provider, gateway, client } = await shop(t, { cache: { ttl: '1h', hitPrice: '50%' } });
+  const openai = client(await gateway.token('agent', '--total-limit', '0.5'));
+  const seen = { hit: 0, miss: 0 };
+  const worker = async (_, w) => {
+    for (let i = 0; i < 20; i++) {
+      await create(openai, ask({ max_tokens: 10, seed: (i * 7 + w) % 5 }))
+        .then(({ cache }) => (seen[cache] += 1), (error) => assert.equal(error.status, 402));
+    }
+  };
+  await Promise.all(Array.from({ length: 32 }, worker));
+  assert.equal(seen.miss, provider.calls.length);
+  assert.ok(seen.hit > 0, JSON.stringify(seen));
+  const nano = (credits) => Math.round(credits * 1e9);
+  const shown = await gateway.json('token', 'show', 'agent');
+  assert.equal(nano(shown.spent), nano(COST) * seen.miss + nano(COST) / 2 * seen.hit);
+  assert.ok(shown.spent <= 0.5);
+  assert.deepEqual([shown.held, shown.blocked], [0, false]);
 });

@@ -5,7 +5,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
-import { bearer, call, eventually, run, satgate, scratch } from './gateway.mjs';
+import { bearer, call, demo, eventually, run, satgate, scratch } from './gateway.mjs';
 import { httpShop, llmShop, mcpShop } from './shops.mjs';
 
 const newKey = () => randomBytes(18).toString('hex');
@@ -129,6 +129,44 @@ test('a reload adds and removes keys at once', async (t) => {
   await eventually('the new key', async () => (await status(second)) === 200);
   assert.equal(await status(first), 401);
 });
+
+test('MCP: a stream that stays open ends with its key, at the next thing that it would tell',
+  async (t) => {
+    const key = newKey();
+    const server = { apiKeys: [{ key: hashOf(key), token: 'agent' }] };
+    const { gateway } = await mcpShop(t, {}, { server });
+    await gateway.token('agent', '--total-limit', '100');
+    const opened = await call(`${gateway.url}/mcp`, { method: 'POST', headers: bearer(key),
+      body: { jsonrpc: '2.0', id: 1, method: 'initialize', params: {
+        protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'k', version: '1' },
+      } } });
+    const { body } = await fetch(`${gateway.url}/mcp`, { headers: bearer(key,
+      { accept: 'text/event-stream', 'mcp-session-id': opened.headers['mcp-session-id'] }) });
+    let heard = '';
+    let ended = false;
+    (async () => {
+      for await (const bytes of body) heard += Buffer.from(bytes);
+      ended = true;
+    })().catch((error) => (heard += error.message));
+
+    const reload = () => {
+      gateway.writeConfig();
+      gateway.child.kill('SIGHUP');
+    };
+    gateway.options.config.mcpServers.second = { command: demo, args: ['mcp'] };
+    reload();
+    await eventually('it is told', () => heard.includes('tools/list_changed'));
+    heard = '';
+    gateway.options.server.apiKeys = [];
+    reload();
+    await eventually('the key is gone', async () =>
+      (await call(`${gateway.url}/mcp`, { method: 'POST', headers: bearer(key),
+        body: { jsonrpc: '2.0', id: 2, method: 'tools/list' } })).status === 401);
+    delete gateway.options.config.mcpServers.second;
+    reload();
+    await eventually('it has ended', () => ended);
+    assert.doesNotMatch(heard, /list_changed/);
+  });
 
 test('config check names a token that is not there, with its line and what to do', async (t) => {
   const { gateway } = await httpShop(t);

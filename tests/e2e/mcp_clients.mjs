@@ -8,6 +8,7 @@ import { Client as ClientV2, StreamableHTTPClientTransport as TransportV2 } from
 import { atEnd } from './gateway.mjs';
 
 export const PRICE = 'io.satgate/price';
+export const BUDGET = 'io.satgate/budget';
 export const DENIAL = 'io.satgate/denial';
 
 const identity = { name: 'satgate-e2e', version: '1.0.0' };

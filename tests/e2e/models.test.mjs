@@ -79,6 +79,16 @@ test('a list that can not be read is not passed on', async (t) => {
   assert.match(json.message, /list of models/);
 });
 
+test('no caveat on models is passed by a path that only looks like the list', async (t) => {
+  const { provider, gateway } = await shop(t);
+  const token = await gateway.token('one', '--model', 'flat-1');
+  for (const path of ['/v1/models-admin', '/v1/models.json', '/v1/modelsx/best-1']) {
+    const { status } = await call(gateway.url + path, { headers: bearer(token) });
+    assert.ok(status === 403 || status === 503, `${path} ${status}`);
+  }
+  assert.equal(provider.calls.length, 0);
+});
+
 test('observe shows everything', async (t) => {
   const { client } = await shop(t, { mode: 'observe' });
   const all = await list(client('sk-own'));

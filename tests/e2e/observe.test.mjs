@@ -1,7 +1,7 @@
 // `mode: observe` in front of applications that nobody has changed: they keep their own provider
 // keys, nothing is refused, and what they spend is told apart by model, endpoint and label.
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import Anthropic from '@anthropic-ai/sdk';
@@ -15,6 +15,8 @@ const PRICES = {
   'demo-small': { input: 1, output: 4 },
   'demo-large': { input: 10, cachedInput: 2, output: 40 },
 };
+// What a caller with a key of its own goes by.
+const NAME = /^key-[0-9a-f]{8}$/;
 const TEXT = [{ role: 'user', content: 'Hello' }];
 const PICTURE = [{ role: 'user', content: [{ type: 'text', text: 'What is this?' },
   { type: 'image_url', image_url: { url: 'https://pictures.example/1.png' } }] }];
@@ -127,9 +129,11 @@ test('the openai client with its own key: served, priced, and reported', async (
     ['demo-large', '/v1/responses', 'allow'],
     [undefined, '/v1/models', 'allow'],
   ]);
+  const name = seen[0].subject;
+  assert.match(name, NAME);
   for (const event of seen) {
     assert.deepEqual([event.subject, event.mode, event.team, event.project, event.labels.region],
-      ['anonymous', 'observe', 'web', 'shop', 'eu']);
+      [name, 'observe', 'web', 'shop', 'eu']);
   }
   for (const event of seen.slice(0, 3)) {
     assert.deepEqual(event.usage, { input: 40, cached_input: 10, output: 5 });
@@ -140,9 +144,9 @@ test('the openai client with its own key: served, priced, and reported', async (
   assert.deepEqual(await report(gateway, 'endpoint'), {
     '/v1/chat/completions': [2, SMALL + LARGE], '/v1/responses': [1, LARGE], '/v1/models': [1, 0],
   });
-  for (const [by, name] of [['team', 'web'], ['project', 'shop'], ['upstream', 'openai'],
-    ['agent', 'anonymous']]) {
-    assert.deepEqual(await report(gateway, by), { [name]: [4, SMALL + 2 * LARGE] });
+  for (const [by, key] of [['team', 'web'], ['project', 'shop'], ['upstream', 'openai'],
+    ['agent', name]]) {
+    assert.deepEqual(await report(gateway, by), { [key]: [4, SMALL + 2 * LARGE] });
   }
 });
 
@@ -196,6 +200,48 @@ test('an application whose token is used up still gets the whole answer it asked
     assert.equal(openai.calls[0].body.max_tokens, 1000);
     assert.deepEqual(await report(gateway, 'agent'), { poor: [1, LARGE] });
   });
+
+test('applications are told apart by their keys, also after a restart', async (t) => {
+  const { gateway, client } = await shop(t);
+  const other = KEY.replace('1', '2');
+  const ask = (key) => client(key).chat.completions
+    .create({ model: 'demo-small', messages: TEXT });
+  for (const key of [KEY, other, other]) await ask(key);
+  // The same key in another field is the same application; none at all is anonymous.
+  const plain = { method: 'POST', body: { model: 'demo-small', messages: TEXT } };
+  const url = `${gateway.url}/v1/chat/completions`;
+  await call(url, { ...plain, headers: { 'x-api-key': KEY } });
+  await call(url, plain);
+  await call(url, { ...plain, headers: { authorization: 'Basic dXNlcjpwYXNz' } });
+  const names = (await calls(gateway)).map((event) => event.subject);
+  assert.deepEqual([names[2], names[3], names[4], names[5]],
+    [names[1], names[0], 'anonymous', 'anonymous']);
+  assert.notEqual(names[0], names[1]);
+  for (const name of names.slice(0, 2)) assert.match(name, NAME);
+  await gateway.kill9();
+  await gateway.start();
+  await ask(other);
+  assert.deepEqual(await report(gateway, 'agent'), {
+    [names[0]]: [2, 2 * SMALL], [names[1]]: [3, 3 * SMALL], anonymous: [2, 2 * SMALL] });
+  const secret = path.join(gateway.data, 'names.key');
+  assert.equal(statSync(secret).mode & 0o777, 0o600);
+  // Under another secret the same key has another name.
+  await gateway.stop();
+  rmSync(secret);
+  await gateway.start();
+  await ask(other);
+  assert.ok(!names.includes((await calls(gateway)).at(-1).subject));
+});
+
+test('in control a key that is not ours has no name', async (t) => {
+  const { gateway } = await shop(t, { upstreams: { openai: { kind: 'openai',
+    url: 'http://127.0.0.1:1/v1', credential: 'sk-demo' } }, mode: 'control' });
+  const refused = await call(`${gateway.url}/v1/chat/completions`, { method: 'POST',
+    body: { model: 'demo-small', messages: TEXT }, headers: { authorization: `Bearer ${KEY}` } });
+  assert.equal(refused.status, 401);
+  const [event] = await calls(gateway);
+  assert.deepEqual([event.subject, event.code], ['anonymous', 'token_malformed']);
+});
 
 test('the keys of two applications pass beside each other, and are kept nowhere', async (t) => {
   const { openai, gateway, client } = await shop(t);

@@ -240,7 +240,8 @@ test('what a provider sells besides is refused until it has a price', async (t) 
   const { llm, gateway } = await llmShop(t);
   const token = await gateway.token('agent', '--total-limit', '10');
   for (const [method, path] of [['POST', '/v1/images/generations'], ['POST', '/v1/files'],
-    ['POST', '/v1/batches'], ['GET', '/v1/responses/resp_1'], ['POST', '/v1/chat/completions/x']]) {
+    ['POST', '/v1/batches'], ['POST', '/v1/responses/compact'],
+    ['POST', '/v1/chat/completions/x']]) {
     const response = await call(gateway.url + path, { method, headers: bearer(token),
       ...(method === 'POST' && { body: { model: MODEL } }) });
     assert.deepEqual([path, response.status, response.json.error.code],

@@ -146,3 +146,20 @@ test('an upstream that counts for itself is believed at once', async (t) => {
   const words = message.content[0].text.split(' ').length - 1;
   assert.ok(words > 40 && words < 70, `${words}`);
 });
+
+test('no way out is offered that the token may not pay for in one call', async (t) => {
+  const { gateway, client } = await shop(t, whole,
+    { config: { models: { large: { cost: 3 }, middle: { cost: 2 } } } });
+  const refuse = async (name, limit) => {
+    const openai = client(await gateway.token(name, '--total-limit', '10', '--call-limit', limit));
+    try {
+      await openai.chat.completions.create(ask({ model: 'large' }));
+    } catch (error) {
+      assert.equal(error.code, 'request_exceeds_budget');
+      return error.error.cheapest_alternative;
+    }
+    return assert.fail('was not refused');
+  };
+  assert.deepEqual(await refuse('two', '2'), { model: 'middle', cost: 2 });
+  assert.equal(await refuse('less', '1.5'), undefined);
+});

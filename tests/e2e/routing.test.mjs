@@ -1,6 +1,7 @@
 // Which model serves a call: cheap ones for low stakes and small budgets, others after a failure.
 // The unmodified `openai` client, against providers that fail when told to.
 import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
 import { test } from 'node:test';
 import OpenAI from 'openai';
 import { startGateway } from './gateway.mjs';
@@ -88,7 +89,7 @@ test('a stream that is routed says so, too', async (t) => {
   assert.equal(await gateway.spent('agent'), (10 * 1 + 5 * 10) / 1e6);
 });
 
-test('small calls count as low stakes by rule, unless they are marked', async (t) => {
+test('small calls are of low stakes by rule; an agent can not talk itself out', async (t) => {
   const lowStakes = { use: { 'best-*': 'small-1' }, inputBelow: 400, outputBelow: 200 };
   const { gateway, client } = await shop(t, { routing: { lowStakes } });
   const openai = client(await gateway.token('agent', '--total-limit', '10'));
@@ -98,8 +99,17 @@ test('small calls count as low stakes by rule, unless they are marked', async (t
   assert.equal(await served(ask({ max_tokens: undefined })), null);
   const long = [{ role: 'user', content: 'x'.repeat(400) }];
   assert.equal(await served(ask({ messages: long })), null);
-  assert.equal(await served(ask(), { 'x-satgate-stakes': 'high' }), null);
-  assert.equal(await served(ask(), { 'x-satgate-stakes': 'nonsense' }), null);
+  // Law 2.6: what the agent says of itself is no reason to spend more.
+  assert.equal(await served(ask(), { 'x-satgate-stakes': 'high' }), 'small-1');
+  const token = await gateway.token('cheap', '--total-limit', '10', '--label', 'stakes=low');
+  const big = ask({ max_tokens: 300 });
+  const high = { headers: { 'x-satgate-stakes': 'high' } };
+  assert.equal((await create(client(token), big, high)).served, 'small-1', 'its label decides');
+  const claimed = await gateway.json('token', 'attenuate', token, '--label', 'stakes=high');
+  assert.equal((await create(client(claimed.token), big, high)).served, 'small-1');
+  const important = client(await gateway.token('important', '--total-limit', '10', '--label',
+    'stakes=high'));
+  assert.equal((await create(important, ask())).served, null, 'an administrator may say so');
 });
 
 test('below a share of the budget the cheaper model takes over', async (t) => {
@@ -210,6 +220,58 @@ test('a fallback is no way around a budget: what does not fit is not sent', asyn
     { status: 500, message: /from main/ });
   assert.equal(other.calls.length, 0);
   assert.equal(await gateway.spent('agent'), 0);
+  // Law 3.1: that it was not made is a decision, too.
+  const events = (await gateway.events()).filter((e) => e.event === 'call');
+  assert.deepEqual(events.map((e) => [e.model, e.decision, e.code, e.http_status]), [
+    ['tiny-1', 'allow', undefined, 500], ['best-1', 'deny', 'request_exceeds_budget', 500]]);
+});
+
+test('Law 1: a storm of fallbacks and cheap routes stays below the cap, to the nano-credit',
+  async (t) => {
+    const served = { total: 0 };
+    const answer = (request) => {
+      const price = PRICES[request.body.model];
+      served.total += Math.round((10 * price.input + 5 * price.output) * 1000);
+      return { json: completion(request.body.model) };
+    };
+    let calls = 0;
+    const { gateway, client } = await shop(t, {
+      routing: { onBudgetBelow: { '30%': 'small-1' }, fallbacks: { '*': { upstream: 'spare' } } },
+      answer: (request) => (calls++ % 2 ? { status: 503, json: { error: {} } } : answer(request)),
+      second: answer,
+    });
+    const openai = client(await gateway.token('agent', '--total-limit', '0.5'));
+    const codes = new Set();
+    const worker = async () => {
+      for (let i = 0; i < 20; i++) {
+        await create(openai, ask({ max_tokens: 20 })).catch((error) => codes.add(error.code));
+      }
+    };
+    await Promise.all(Array.from({ length: 32 }, worker));
+    const nano = (credits) => Math.round(credits * 1e9);
+    const shown = await gateway.json('token', 'show', 'agent');
+    assert.equal(nano(shown.spent), served.total, 'what was served is what was charged');
+    assert.ok(served.total <= nano(0.5), `${served.total}`);
+    assert.equal(shown.held, 0, 'nothing stays held');
+    assert.equal(shown.blocked, false);
+  });
+
+test('a fallback keeps the rules of the upstream that it leads to', async (t) => {
+  const provider = await startProvider(t, () => ({ status: 500, json: { error: {} } }));
+  const other = await startProvider(t, echo);
+  const gateway = await startGateway(t, { config: {
+    upstreams: {
+      main: { kind: 'openai', url: `${provider.url}/v1`, credential: 'key-main' },
+      spare: { kind: 'openai', url: `${other.url}/v1`, storedConversations: 'refuse' },
+    },
+    models: { 'best-1': { ...PRICES['best-1'], context: 100 } },
+    routing: { fallbacks: { '*': { upstream: 'spare' } } },
+  } });
+  const openai = new OpenAI({ apiKey: await gateway.token('agent', '--total-limit', '10'),
+    baseURL: `${gateway.url}/v1`, maxRetries: 0 });
+  await assert.rejects(openai.responses.create({ model: 'best-1', input: 'Hi',
+    max_output_tokens: 100, previous_response_id: 'resp_1' }), { status: 500 });
+  assert.equal(other.calls.length, 0);
 });
 
 test('a stream that has begun is not begun again elsewhere', async (t) => {
@@ -250,39 +312,34 @@ test('a token has rules of its own; in observe nothing is changed', async (t) =>
 
 test('config check names what routing leads to and is not there', async (t) => {
   const { gateway } = await shop(t, {});
-  const { writeFileSync } = await import('node:fs');
-  writeFileSync(gateway.file, JSON.stringify({
-    version: 1,
-    upstreams: {
-      main: { kind: 'openai', url: 'http://127.0.0.1:1/v1', credential: 'k' },
-      site: { kind: 'http', url: 'http://127.0.0.1:1' },
-    },
-    models: PRICES,
-    routing: {
-      lowStakes: { use: 'nobody-1', inputBelow: 5 },
-      onBudgetBelow: { '20%': 'small-2', 'half': 'small-1' },
-      fallbacks: { 'best-1': [{ upstream: 'gone' }, { upstream: 'site' }, {}] },
-    },
-  }));
-  const first = await gateway.cli('config', 'check', gateway.file);
-  assert.equal(first.code, 1);
-  assert.match(first.said, /routing\.lowStakes\.inputBelow: .*belong together/);
-  assert.match(first.said, /routing\.onBudgetBelow\.half: must be a share of the budget/);
-  assert.match(first.said, /routing\.fallbacks\.best-1: each fallback needs a model, an upstream/);
-  writeFileSync(gateway.file, JSON.stringify({
-    version: 1,
-    upstreams: {
-      main: { kind: 'openai', url: 'http://127.0.0.1:1/v1', credential: 'k' },
-      site: { kind: 'http', url: 'http://127.0.0.1:1' },
-    },
-    models: PRICES,
-    routing: {
-      lowStakes: 'nobody-1',
-      onBudgetBelow: { '20%': 'small-2' },
-      fallbacks: { 'best-1': [{ upstream: 'gone' }, { upstream: 'site' }] },
-    },
-  }));
-  const second = await gateway.cli('config', 'check', gateway.file);
+  const check = async (routing) => {
+    writeFileSync(gateway.file, JSON.stringify({
+      version: 1,
+      upstreams: {
+        main: { kind: 'openai', url: 'http://127.0.0.1:1/v1', credential: 'k' },
+        site: { kind: 'http', url: 'http://127.0.0.1:1' },
+        claude: { kind: 'anthropic', url: 'http://127.0.0.1:1', credential: 'k' },
+      },
+      models: PRICES,
+      routing,
+    }));
+    return gateway.cli('config', 'check', gateway.file);
+  };
+  const { code, said } = await check({
+    lowStakes: { use: 'nobody-1', inputBelow: 5 },
+    onBudgetBelow: { '20%': 'small-2', 'half': 'small-1' },
+    fallbacks: { 'best-1': [{ upstream: 'gone' }, { upstream: 'site' }, {}] },
+  });
+  assert.equal(code, 1);
+  assert.match(said, /routing\.lowStakes\.inputBelow: .*belong together/);
+  assert.match(said, /routing\.onBudgetBelow\.half: must be a share of the budget/);
+  assert.match(said, /routing\.fallbacks\.best-1: each fallback needs a model, an upstream/);
+  const second = await check({
+    lowStakes: 'nobody-1',
+    onBudgetBelow: { '20%': 'small-2' },
+    fallbacks: { 'best-1': [{ upstream: 'gone' }, { upstream: 'site' }, { upstream: 'claude' }] },
+  });
+  assert.match(second.said, /routing\.fallbacks\.best-1: no other upstream is of the kind/);
   assert.match(second.said, /routing\.lowStakes: there is no price for the model 'nobody-1'/);
   assert.match(second.said, /routing\.onBudgetBelow\.20%: there is no price for .*'small-2'/);
   assert.match(second.said, /routing\.fallbacks\.best-1: there is no upstream 'gone'/);

@@ -28,7 +28,8 @@ FILE_LINES_MAX = 800
 LINE_COLUMNS_MAX = 100
 
 CODE = (".cc", ".h")
-SCRIPTS = (".mjs", ".js", ".ts", ".py", ".sh", ".yaml", ".yml", ".cmake", ".txt", ".md", ".json")
+SCRIPTS = (".mjs", ".js", ".ts", ".css", ".html", ".py", ".sh",
+           ".yaml", ".yml", ".cmake", ".txt", ".md", ".json")
 INCLUDE = re.compile(r'^\s*#\s*include\s+(["<])([^">]+)[">]')
 
 # (pattern, what to use instead, files it is allowed in)
@@ -46,6 +47,8 @@ BANNED_CALLS = [
      r"$^"),
     (r"(?<![\w:])assert\s*\(", "ASSERT or RELEASE_ASSERT of base/assert.h", r"^src/base/assert"),
     (r"#\s*include\s*<cassert>", "base/assert.h", r"$^"),
+    (r"(&&|\|\||\?|(?<!:):(?!:))\s*co_await\b",
+     "a line of its own: g++ 12 evaluates both sides", r"$^"),
     (r"\b(std::rand|srand|rand|random_device|mt19937(_64)?)\b\s*[({;]", "fill_random of "
      "base/crypto.h, or a seeded generator passed in by a test", r".*_(test|bench|fuzz)\.cc$"),
     (r"\bmemcmp\s*\(", "equal_constant_time for secrets, operator== for the rest",
@@ -86,7 +89,7 @@ def findings(root, files):
         yield from check_text(name, lines)
         if path.suffix in CODE:
             yield from check_code(name, lines)
-        elif is_script(path) or path.suffix in (".mjs", ".py"):
+        elif is_script(path) or path.suffix in (".mjs", ".js", ".css", ".html", ".py"):
             yield from check_size(name, lines)
     yield from check_dead(root, files)
     yield from check_lock(root, files)
@@ -256,9 +259,10 @@ def check_guards(root, files):
     for name, number, line in lines:
         for span in re.findall(r"`([^`]+)`", line):
             file, _, title = span.partition(": ")
-            path = root / "tests/e2e" / file
             if file.endswith(".test.mjs"):
-                if not title or not path.is_file() or title not in path.read_text():
+                paths = [root / folder / file for folder in ("tests/e2e", "tests/conformance")]
+                if not title or not any(path.is_file() and title in path.read_text()
+                                        for path in paths):
                     yield name, number, f"no such test: {span}"
             elif re.fullmatch(r"[A-Z]\w+\.[A-Z]\w+", span) and span not in tests:
                 yield name, number, f"no such test: {span}"

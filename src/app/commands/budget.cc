@@ -90,11 +90,8 @@ Outcome run_list(const Context& context, const NoFlags&) {
     table.row({text_at(budget, "name"), text_at(budget, "parent"), number_at(budget, "spent"),
                used_text(budget)});
   }
-  if (table.empty()) {
-    fmt::print("No budgets yet. Create one: satgate budget create --name team --monthly 5000\n");
-  } else {
-    fmt::print("{}", table.text(context.colour));
-  }
+  print_rows(context, table,
+             "No budgets yet. Create one: satgate budget create --name team --monthly 5000");
   return {};
 }
 

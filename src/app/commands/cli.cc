@@ -41,6 +41,9 @@ void declare_all(CLI::App& root, Context& context) {
   add_token_commands(root, context);
   add_mint_command(root, context);
   add_budget_commands(root, context);
+  add_approval_commands(root, context);
+  add_definition_commands(root, context);
+  add_lightning_commands(root, context);
   add_key_commands(root, context);
   add_price_commands(root, context);
   add_audit_commands(root, context);

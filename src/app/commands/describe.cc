@@ -92,6 +92,14 @@ std::string wide(std::string text, size_t width) {
 
 }  // namespace
 
+std::string printable_at(const Json& object, std::string_view key) {
+  return printable(text_at(object, key));
+}
+
+void print_rows(const Context& context, const Table& table, std::string_view nothing) {
+  fmt::print("{}", table.empty() ? fmt::format("{}\n", nothing) : table.text(context.colour));
+}
+
 std::string number_at(const Json& object, std::string_view key) {
   return number_text(member(object, key));
 }

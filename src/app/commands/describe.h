@@ -10,6 +10,11 @@
 namespace satgate::app {
 
 std::string number_at(const Json& object, std::string_view key);  // "-" when missing
+// A text of an agent or a server: what could turn the terminal around is replaced.
+std::string printable_at(const Json& object, std::string_view key);
+
+// The rows, or what is said when there is none.
+void print_rows(const Context& context, const Table& table, std::string_view nothing);
 
 // What was used of each limit: "3/25 a day, 40/500 in total".
 std::string used_text(const Json& record);

@@ -68,7 +68,7 @@ Check check_directory(const fs::path& data_dir) {
 }
 
 Check check_secrets(const fs::path& data_dir) {
-  for (const std::string_view name : {"root.keys", "admin.token", "audit.key"}) {
+  for (const std::string_view name : {"root.keys", "admin.token", "audit.key", "names.key"}) {
     if (open_to_others(data_dir / name)) {
       return {"secrets", Health::bad,
               fmt::format("others can read {0}; run: chmod 600 {0}", (data_dir / name).string())};

@@ -144,6 +144,15 @@ void add_limit_changes(CLI::App& command, LimitFlags& flags, bool with_short_nam
              });
 }
 
+void add_decider(CLI::App& command, std::string& by) {
+  add_text(command, "--by", by, "who decides, for the record; default: $USER");
+}
+
+void put_decider(const std::string& by, Json& body) {
+  const std::string name = by.empty() ? variable("USER").value_or("") : by;
+  if (!name.empty()) body["by"] = name;
+}
+
 void put_limits(const LimitFlags& flags, Json& body) {
   put(body, "hourly_limit", flags.hourly);
   put(body, "daily_limit", flags.daily);
@@ -237,7 +246,7 @@ void put_labels(const std::vector<std::string>& labels, Json& body) {
 
 std::optional<Time> parse_moment(const std::string& text, Time now) {
   if (const auto seconds = parse_duration_seconds(text)) {
-    return Time{now.unix_ns - *seconds * kNanoPerSecond};
+    return later(now, -*seconds);
   }
   return parse_time(text);
 }

@@ -30,6 +30,10 @@ CLI::Option* add_moment(CLI::App& command, const std::string& names, std::string
 CLI::Option* add_count(CLI::App& command, const std::string& names, std::string& value,
                        const std::string& about);
 
+// Who decides, for the record: `--by`, or else $USER.
+void add_decider(CLI::App& command, std::string& by);
+void put_decider(const std::string& by, Json& body);
+
 struct LimitFlags {
   std::string hourly, daily, monthly, total;
   bool any() const { return !(hourly + daily + monthly + total).empty(); }

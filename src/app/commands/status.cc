@@ -23,9 +23,13 @@ void print_upstreams(const Context& context, const Json& status) {
                fmt::format("{}:{}", text_at(one, "host"), number_at(one, "port")), "", ""});
   }
   for (const Json& one : status.value("mcp_servers", Json::array())) {
-    const std::string error = text_at(one, "last_error");
-    table.row({text_at(one, "name"), text_at(one, "state"),
-               error.empty() ? "mcp over " + text_at(one, "transport") : error,
+    std::string remark = text_at(one, "last_error");
+    if (remark.empty()) remark = "mcp over " + text_at(one, "transport");
+    if (const auto held = one.value("held_back", 0); held > 0) {
+      remark += fmt::format("; {} held back, see 'satgate definitions list'",
+                            held == 1 ? "1 tool" : fmt::format("{} tools", held));
+    }
+    table.row({text_at(one, "name"), text_at(one, "state"), std::move(remark),
                number_at(one, "calls"), number_at(one, "faults")});
   }
   if (!table.empty()) fmt::print("\n{}", table.text(context.colour));

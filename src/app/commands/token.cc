@@ -116,11 +116,8 @@ Outcome run_list(const Context& context, const NoFlags&) {
                used_text(token), text_at(token, "budget"), text_at(token, "expires"),
                text_at(token, "id")});
   }
-  if (table.empty()) {
-    fmt::print("No tokens yet. Mint one: satgate token create --name agent --daily-limit 10\n");
-  } else {
-    fmt::print("{}", table.text(context.colour));
-  }
+  print_rows(context, table,
+             "No tokens yet. Mint one: satgate token create --name agent --daily-limit 10");
   return {};
 }
 

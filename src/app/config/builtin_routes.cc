@@ -23,9 +23,10 @@ constexpr std::array<ApiRoute, 6> kOpenaiRoutes = {{
     {LlmApi::speech, "/v1/audio/speech", "-speech"},
 }};
 
-constexpr std::array<ApiRoute, 2> kAnthropicRoutes = {{
+constexpr std::array<ApiRoute, 3> kAnthropicRoutes = {{
     {LlmApi::messages, "/v1/messages", ""},
     {LlmApi::count_tokens, "/v1/messages/count_tokens", "-count-tokens"},
+    {LlmApi::batches, "/v1/messages/batches", "-batches"},
 }};
 
 class BuiltinRoutes {
@@ -71,21 +72,38 @@ class BuiltinRoutes {
   }
 
   void add_models(size_t upstream) {
-    flow::Route made = route(upstream, "-models", "/v1/models*");
-    made.methods = {"GET"};
-    made.protocol = Protocol::http;
-    made.lists_models = true;
-    draft_.policy.routes[made.name] = Money();  // a list of names costs nothing
+    for (const std::string_view path : {"/v1/models", "/v1/models/*"}) {
+      flow::Route made = route(upstream, "-models", path);
+      made.methods = {"GET"};
+      made.protocol = Protocol::http;
+      made.lists_models = true;
+      draft_.policy.routes[made.name] = Money();  // a list of names costs nothing
+      settings_.routes.push_back(std::move(made));
+    }
+  }
+
+  void add_stored(size_t upstream, std::string_view suffix, const std::string& below) {
+    flow::Route made = route(upstream, suffix, below + "*");
+    made.methods = {"GET", "DELETE"};
+    made.serves_stored = true;
+    settings_.routes.push_back(made);
+    made.path = below + "*/cancel";
+    made.methods = {"POST"};
     settings_.routes.push_back(std::move(made));
   }
 
   void add_openai(size_t upstream) {
     add_apis(upstream, kOpenaiRoutes);
+    add_stored(upstream, "-responses", "/v1/responses/");
+    flow::Route batches = route(upstream, "-batches", "/v1/batches");
+    batches.unbounded = "input_file_id, a file of requests that lies at the provider,";
+    settings_.routes.push_back(std::move(batches));
     add_models(upstream);
   }
 
   void add_anthropic(size_t upstream) {
     add_apis(upstream, kAnthropicRoutes);
+    add_stored(upstream, "-batches", "/v1/messages/batches/");
     add_models(upstream);
   }
 

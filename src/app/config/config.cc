@@ -39,6 +39,7 @@ void order_budgets(std::vector<BudgetRecord>& budgets) {
 void read_sections(YamlMap& root, Draft& draft, const std::string& mode) {
   read_version(root);
   read_currency(root, draft);
+  read_lightning(root, draft);
   read_server(root, draft);
   if (const auto other = parse_mode(mode)) draft.settings.mode = *other;
   read_upstreams(root, draft);
@@ -48,6 +49,7 @@ void read_sections(YamlMap& root, Draft& draft, const std::string& mode) {
   read_loop_guard(root, draft);
   read_routing(root, draft);
   read_cache(root, draft);
+  read_approvals(root, draft);
   read_policies(root, draft);
   read_budgets(root, draft);
   root.finish();
@@ -69,6 +71,7 @@ ConfigResult freeze(Draft draft, const Findings& findings) {
   order_budgets(draft.settings.budgets);
   draft.settings.tariff = std::move(*tariff);
   check_routing(draft.settings, result.errors);
+  check_charge(draft.settings, result.errors);
   if (!result.errors.empty()) return result;
   result.settings = std::make_shared<flow::Settings>(std::move(draft.settings));
   return result;
@@ -205,7 +208,8 @@ std::string print_settings(const flow::Settings& s) {
   }
   for (const tariff::Offer& offer : s.tariff->listing()) {
     if (offer.per_token) continue;
-    fmt::format_to(to, "price       {}  {} credits\n", offer.name, format_credits(offer.cost));
+    fmt::format_to(to, "price       {}  {}{} credits\n", offer.name,
+                   offer.parts == nullptr ? "" : "at most ", format_credits(offer.cost));
   }
   for (const BudgetRecord& b : s.budgets) {
     fmt::format_to(to, "budget      {}{}{}\n", b.name, b.parent.empty() ? "" : "  below ",

@@ -6,6 +6,7 @@
 #include <map>
 
 #include "base/text.h"
+#include "tariff/tool_price.h"
 
 namespace satgate::app {
 namespace {
@@ -64,14 +65,75 @@ INSTANTIATE_TEST_SUITE_P(
     Table, Mistakes,
     testing::Values(
         Mistake{"upstream: {}", "line 1: upstream: unknown key; did you mean 'upstreams'?"},
+        Mistake{"server: {hosts: ['gw.example:80']}",
+                "server.hosts: 'gw.example:80' must be a name"},
+        Mistake{"admin: {hosts: ['https://x']}", "admin.hosts: 'https://x' must be a name"},
+        Mistake{"server: {publicUrl: 'gw.example'}", "server.publicUrl: The URL must start with"},
+        Mistake{"mcp: {authorization: {servers: ['http://as.example']}}",
+                "mcp.authorization.servers: 'http://as.example' must be the issuer URL"},
+        Mistake{"mcp: {authorization: {scopes: ['a b']}}", "scopes: 'a b' must be one scope"},
+        Mistake{"mcp: {authorization: {documentation: 'x'}}", "documentation: must be a URL"},
+        Mistake{"mcpServers: {a: {url: 'http://x', credentialFrom: {header: Authorization}}}",
+                "a.credentialFrom.header: must be a header of its own"},
+        Mistake{"mcpServers: {a: {url: 'http://x', credentialFrom: {}}}",
+                "a.credentialFrom.header: must be a header of its own"},
+        Mistake{"mcpServers: {a: {url: 'http://x', headers: {Authorization: x}, "
+                "credentialFrom: {header: X-A}}}",
+                "a.credentialFrom.header: its value is sent as Authorization"},
+        Mistake{"mcpServers: {a: {command: x, oauth: {}}}", "a.oauth: unknown key"},
+        Mistake{"mcpServers: {a: {command: x, credentials: {t: k}}}", "credentials: unknown key"},
+        Mistake{"mcpServers: {a: {url: 'http://x', credentials: {t: k}, "
+                "credentialFrom: {header: X-A}}}",
+                "a.credentials: stands beside `credentialFrom`"},
+        Mistake{"mcpServers: {a: {url: 'http://x', credentials: {}}}", "credentials: names no"},
+        Mistake{"mcpServers: {a: {url: 'http://x', credentials: {t: ''}}}", "credentials.t: is em"},
+        Mistake{"mcpServers: {a: {url: 'http://x', credentials: {t: [k]}}}", "a.credentials.t: "},
+        Mistake{"mcpServers: {a: {url: 'http://x', credentials: {t: '${NOT_SET}'}}}",
+                "a.credentials.t: "},
+        Mistake{"mcpServers: {a: {url: 'http://x', headers: {X-Key: x}, "
+                "credentials: {t: 'X-KEY: y'}}}",
+                "a.credentials.t: is sent as x-key, which `headers` has"},
         Mistake{"tools:\n  a: {cost: 1}\n  a: {cost: 999}", "line 3: tools.a: this key is written"},
+        Mistake{"mcp: {pageSize: 0}", "mcp.pageSize: '0' must be a whole number from 1 to 1000"},
+        Mistake{"mcp: {pageSize: 1001}", "mcp.pageSize: '1001' must be a whole number from 1 to"},
         Mistake{"tools: {a: {cost: -1}}", "tools.a.cost: '-1' is not an amount"},
         Mistake{"tools: {a: {cost: 1e3}}", "tools.a.cost: '1e3' is not an amount"},
-        Mistake{"tools: {a: {price: 1}}", "tools.a.price: unknown key"},
+        Mistake{"tools: {a: {prise: 1}}", "tools.a.prise: unknown key"},
+        Mistake{"tools: {a: {price: 1}}", "tools.a.price: must be a mapping of keys; a flat price"},
+        Mistake{"tools: {a: {cost: 1, price: {base: 1}}}", "a.price: stands beside `cost`"},
+        Mistake{"tools: {a: {price: {perUnit: {amount: 1, max: 2}}}}", "argument: is missing"},
+        Mistake{"tools: {a: {price: {perUnit: {argument: n, max: 2, tiers: []}}}}", "has no tier"},
+        Mistake{"tools: {a: {price: {perUnit: {argument: n, max: 2, amount: 1, tiers: "
+                "[{amount: 1}]}}}}",
+                "stand beside `amount`"},
+        Mistake{"tools: {a: {price: {perUnit: {argument: n, max: 2, tiers: [{upTo: 1}]}}}}",
+                "amount: is missing"},
+        Mistake{"tools: {a: {price: {maxResultKiB: 2}}}", "price.perResultKiB: is missing; both"},
+        Mistake{"tools: {a: {cache: {ttl: 8d}}}", "cache.ttl: must be from a second to a week"},
+        Mistake{"tools: {resources/read: {cache: {ttl: 8s}}}", "read.cache: is not looked at"},
+        Mistake{"mcpServers: {a: {command: x, policy: {maxAsksPerCall: 65}}}", "maxAsksPerCall"},
         Mistake{"tools: {a: {cost: 5 sats}}", "currency.usdPerSat is not set"},
+        Mistake{"tools:\n  a:\n    arguments:\n      b:\n        pattern: '('",
+                "line 5: tools.a.arguments.b.pattern: '(' is no regular expression"},
+        Mistake{"tools: {a: {arguments: {b: {max: ten}}}}", "arguments.b.max: must be a number"},
+        Mistake{"tools: {a: {arguments: {b: {min: 2, max: 1}}}}", "b.min: is above `max`"},
+        Mistake{"tools: {a: {arguments: {b: {}}}}", "tools.a.arguments.b: says nothing"},
+        Mistake{"tools: {a: {arguments: {b: {min: 1, oneOf: []}}}}", "b.oneOf: lists nothing"},
+        Mistake{"tools: {a: {arguments: {b: {hosts: ['*']}}}}", "b.hosts: '*' must be a host"},
+        Mistake{"tools: {a: {arguments: {b: {maximum: 1}}}}", "maximum: unknown key"},
+        Mistake{"policies: {t: {tools: {a: {arguments: {b..c: {max: 1}}}}}}",
+                "policies.t.tools.a.arguments.b..c: must be the name of an argument"},
+        Mistake{"mcpServers: {a: {command: x, policy: {allow: write}}}", "must be read or all"},
+        Mistake{"tools: {prompts/get: {arguments: {a: {max: 1}}}}",
+                "prompts/get.arguments: is not"},
+        Mistake{"approvals: {expires: 8d}", "approvals.expires: must be from a second to a week"},
+        Mistake{"approvals: {wait: 1h}", "approvals.wait: must be at most 600 seconds"},
+        Mistake{"approvals: {webhook: 'ftp://x', secret: y}", "approvals.webhook"},
+        Mistake{"approvals: {webhook: 'http://x/y?z'}", "approvals.secret: is missing"},
+        Mistake{"tools: {a: {approvalAbove: -1}}", "approvalAbove: '-1' is not an amount"},
         Mistake{"version: 2", "this version reads `version: 1`"},
-        Mistake{"mode: charge", "`charge` is not in it yet"},
-        Mistake{"mode: maybe", "'maybe' must be observe or control"},
+        Mistake{"mode: sell", "must be observe, control or charge"},
+        Mistake{"mode: maybe", "'maybe' must be observe, control or charge"},
         Mistake{"store: postgres", "this version keeps its books in SQLite"},
         Mistake{"upstreams: {a: {url: 'ftp://x'}}", "upstreams.a.url"},
         Mistake{"upstreams: {a: {kind: http}}", "upstreams.a.url: is missing"},
@@ -86,6 +148,18 @@ INSTANTIATE_TEST_SUITE_P(
         Mistake{"mcpServers: {a: {url: 'http://x', command: y}}", "give either `url`"},
         Mistake{"mcpServers: {a: {}}", "give either `url`"},
         Mistake{"mcpServers: {a: {command: x, timeout: 1000s}}", "must stay below 900s"},
+        Mistake{"mcpServers: {a: {command: x, sharing: some}}",
+                "'some' must be automatic, shared or separate"},
+        Mistake{"mcpServers: {a: {command: x, definitions: some}}",
+                "'some' must be trusted, pinned or reviewed"},
+        Mistake{"mcpServers: {a: {command: x, tools: {t: {}}}}", "says nothing"},
+        Mistake{"mcpServers: {a: {command: x, tools: {t: {name: 'b c'}}}}", "must have 1 to 64 of"},
+        Mistake{"mcpServers: {a: {command: x, tools: {t: {name: satgate.budget}}}}",
+                "not begin with 'satgate.'"},
+        Mistake{"mcpServers: {a: {command: x, tools: {t: {name: b}, u: {name: b}}}}",
+                "another tool of this server is 'b' already"},
+        Mistake{"mcp: {toolNameMax: 23}", "toolNameMax"},
+        Mistake{"mcp: {toolNameMax: 65}", "toolNameMax"},
         Mistake{"routes: [{match: /x, upstream: nobody}]", "there is no upstream 'nobody'"},
         Mistake{"routes: [{upstream: nobody}]", "routes[0].match: is missing"},
         Mistake{"budgets: {a: {daily: 1, parent: b}}", "its parent 'b' is not under `budgets`"},
@@ -111,6 +185,10 @@ INSTANTIATE_TEST_SUITE_P(
         Mistake{"denials: {windowStatus: 418}", "must be 402 or 429"},
         Mistake{"mcp: {prefix: sometimes}", "must be never, collision or always"},
         Mistake{"endpoints: {/x: {}}", "write `cost: 0` for a free endpoint"},
+        Mistake{"models: {m: {input: 1, output: 1, batch: {input: 1}}}",
+                "models.m.batch: needs both input and output"},
+        Mistake{"models: {m: {input: 1, output: 1, batch: {input: 1, output: 1, flex: 1}}}",
+                "models.m.batch.flex: unknown key"},
         Mistake{"tools: [1, 2]", "must be a mapping"}, Mistake{"a: [", "line 1"},
         Mistake{"just text", "must be a mapping"}));
 
@@ -197,9 +275,86 @@ budgets: {engineering: {monthly: 5000}, research: {daily: 100, parent: engineeri
 lightning: {provider: dev}
 )");
   ASSERT_NE(result.settings, nullptr) << all(result.errors);
-  EXPECT_EQ(result.warnings.size(), 1U) << "lightning is not used yet";
+  EXPECT_EQ(result.warnings, std::vector<std::string>());
   EXPECT_EQ(result.settings->upstreams[0].credential.second, "Bearer sk-test");
   EXPECT_EQ(result.settings->budgets[0].name, "engineering") << "parents first";
+}
+
+TEST(Config, WhoSharesAConnectionToAnMcpServer) {
+  using Sharing = flow::mcp::ServerConfig::Sharing;
+  const ConfigResult result = parse(
+      "mcpServers: {a: {command: x}, b: {command: x, sharing: separate}, "
+      "c: {url: 'http://x', sharing: shared}}");
+  ASSERT_NE(result.settings, nullptr) << all(result.errors);
+  const auto& servers = result.settings->mcp_servers;
+  ASSERT_EQ(servers.size(), 3U);
+  EXPECT_EQ(servers[0].sharing, Sharing::automatic);
+  EXPECT_EQ(servers[1].sharing, Sharing::separate);
+  EXPECT_EQ(servers[2].sharing, Sharing::shared);
+}
+
+TEST(Config, HostsAndThePublicUrlOfAListener) {
+  const ConfigResult result = parse(
+      "server: {hosts: [gw.example, '*.team.example'], publicUrl: 'https://GW2.example/base/'}\n"
+      "admin: {listen: '0.0.0.0:9090', hosts: admin.example}\n");
+  ASSERT_NE(result.settings, nullptr) << all(result.errors);
+  const flow::Settings& settings = *result.settings;
+  EXPECT_EQ(settings.public_url, "https://gw2.example/base");
+  for (const char* host : {"gw.example", "a.team.example", "gw2.example", "localhost:8000"}) {
+    EXPECT_TRUE(settings.server.hosts.answers_to(host)) << host;
+  }
+  EXPECT_FALSE(settings.server.hosts.answers_to("admin.example"));
+  EXPECT_TRUE(settings.admin.hosts.answers_to("admin.example:9090"));
+  EXPECT_FALSE(settings.admin.hosts.answers_to("gw.example"));
+}
+
+TEST(Config, HowTheGatewayGetsAccessTokensAtAnMcpServer) {
+  const ConfigResult result = parse(
+      "mcpServers:\n"
+      "  a: {url: 'https://a.example/mcp', caFile: ca.pem, oauth: {tokenUrl: "
+      "'https://as.example/t',\n"
+      "      clientId: me, clientSecret: 'file:/secret', scope: [x, y]}}\n"
+      "  b: {url: 'https://b.example/mcp', credential: 'X-Key: own',\n"
+      "      credentialFrom: {header: X-B-Authorization}}\n");
+  ASSERT_NE(result.settings, nullptr) << all(result.errors);
+  const auto& servers = result.settings->mcp_servers;
+  const auto& first = std::get<flow::mcp::HttpUpstream>(servers[0].transport);
+  const flow::mcp::OAuthClient expected = {.token_url = "https://as.example/t",
+                                           .client_id = "me",
+                                           .client_secret = "from-file",
+                                           .scope = "x y",
+                                           .resource = "https://a.example/mcp",
+                                           .audience = {},
+                                           .secret_in_body = false,
+                                           .ca_file = "ca.pem"};
+  EXPECT_EQ(first.oauth, expected);
+  const auto& second = std::get<flow::mcp::HttpUpstream>(servers[1].transport);
+  EXPECT_EQ(second.credential_from, "x-b-authorization");
+  EXPECT_EQ(second.credential.first, "x-key");
+  EXPECT_TRUE(second.headers.empty());
+  EXPECT_EQ(print_settings(*result.settings).find("from-file"), std::string::npos);
+}
+
+TEST(Config, CredentialsOfTokensAtAnMcpServer) {
+  const ConfigResult result = parse(
+      "mcpServers:\n"
+      "  a: {url: 'https://a.example/mcp', credential: own, credentials: {\n"
+      "      one: 'Bearer of-one', two: 'file:/secret', three: 'X-Key: of-three',\n"
+      "      four: 'Basic of=', nobody: of-nobody}}\n");
+  ASSERT_NE(result.settings, nullptr) << all(result.errors);
+  const auto& http = std::get<flow::mcp::HttpUpstream>(result.settings->mcp_servers[0].transport);
+  const decltype(http.credentials) expected = {{"one", {"authorization", "Bearer of-one"}},
+                                               {"two", {"authorization", "Bearer from-file"}},
+                                               {"three", {"x-key", "of-three"}},
+                                               {"four", {"authorization", "Basic of="}},
+                                               {"nobody", {"authorization", "Bearer of-nobody"}}};
+  EXPECT_EQ(http.credentials, expected);
+  EXPECT_EQ(http.credential.second, "Bearer own");
+  ASSERT_EQ(result.warnings.size(), 1U);
+  EXPECT_NE(result.warnings[0].find("a.credentials.nobody: there is no token"), std::string::npos);
+  const std::string printed = print_settings(*result.settings);
+  for (const char* secret : {"of-one", "from-file", "of-three", "of=", "of-nobody"})
+    EXPECT_EQ(printed.find(secret), std::string::npos) << secret;
 }
 
 TEST(Config, SecretsComeFromTheEnvironmentOrAFileAndAreNotPrinted) {
@@ -228,6 +383,41 @@ TEST(Config, ACreditOfACentMakesADollarAHundredCredits) {
   const ConfigResult result = parse("currency: {usdPerCredit: 0.01}\ntools: {a: {cost: $0.05}}");
   ASSERT_NE(result.settings, nullptr) << all(result.errors);
   EXPECT_EQ(result.settings->tariff->price_of("s", "a", "a", "t"), Money::credits(5));
+}
+
+TEST(Config, PricesByArgumentAndByAnswerAreRead) {
+  const ConfigResult result = parse(
+      "tools:\n"
+      "  a:\n"
+      "    price:\n"
+      "      base: $1\n"
+      "      perUnit: {argument: n, amount: 0.5, max: 10, min: 2, default: 3}\n"
+      "      byArgument: {argument: s, values: {x: 1, y: 4}, other: 5, default: x}\n"
+      "      perResultKiB: 0.25\n"
+      "      maxResultKiB: 8\n"
+      "    cache: {ttl: 1m, cost: 0.1, scope: budget}\n");
+  ASSERT_NE(result.settings, nullptr) << all(result.errors);
+  Call call;
+  call.protocol = Protocol::mcp;
+  call.tool = call.listed_tool = "a";
+  const auto offer = result.settings->tariff->offer_of_tool(call, "t");
+  ASSERT_TRUE(offer && offer->parts);
+  EXPECT_EQ(offer->cost, Money::credits(1 + 5 + 5 + 2));
+  EXPECT_EQ(offer->parts->per_unit->min, 2);
+  EXPECT_EQ(result.settings->tariff->quote(call, "t")->fixed(), Money::nano(3'500'000'000));
+  const tariff::ToolCache* cache = result.settings->tariff->cache_of(call, "t");
+  ASSERT_NE(cache, nullptr);
+  EXPECT_EQ(cache->ttl_seconds, 60);
+  EXPECT_EQ(cache->cost, Money::nano(100'000'000));
+  EXPECT_EQ(cache->scope, tariff::CacheScope::budget);
+}
+
+TEST(Config, HowOftenServersMayAskIsBounded) {
+  const ConfigResult result =
+      parse("mcpServers: {s: {url: \"http://127.0.0.1:1/mcp\", policy: {maxAsksPerCall: 0}}}");
+  ASSERT_NE(result.settings, nullptr) << all(result.errors);
+  EXPECT_EQ(result.settings->mcp_asks_max("s"), 0u);
+  EXPECT_EQ(result.settings->mcp_asks_max("other"), limits::mcp_asks_default);
 }
 
 TEST(ProxyConfig, NeedsNoFile) {

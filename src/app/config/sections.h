@@ -19,8 +19,15 @@ void read_api_keys(YamlMap& server, flow::Settings& settings);  // server.apiKey
 void read_currency(YamlMap& root, Draft& draft);                // currency: before any amount
 void read_upstreams(YamlMap& root, Draft& draft);               // upstreams
 void read_mcp_servers(YamlMap& root, Draft& draft);
-void read_routes(YamlMap& root, Draft& draft);    // routes; after upstreams and mode
-void read_prices(YamlMap& root, Draft& draft);    // tools, endpoints, models
+// `definitions` and `tools` of an MCP server.
+flow::mcp::ServerConfig::Definitions read_definitions(YamlMap& server);
+void read_tool_overrides(YamlMap& server, flow::mcp::ServerConfig& config);
+// credential, oauth, credentialFrom and credentials of a server over HTTP; after its url, headers
+// and caFile
+void read_credentials(YamlMap& server, flow::mcp::HttpUpstream& http);
+void read_routes(YamlMap& root, Draft& draft);  // routes; after upstreams and mode
+void read_prices(YamlMap& root, Draft& draft);  // tools, endpoints, models
+tariff::ToolPolicy read_tool(YamlMap map, const Currency& currency);  // one entry of `tools`
 void read_policies(YamlMap& root, Draft& draft);  // policies, with their templates
 // One entry of `policies` that stands for itself.
 void read_policy(YamlMap map, const std::string& token, Draft& draft);
@@ -28,18 +35,24 @@ void read_budgets(YamlMap& root, Draft& draft);
 void read_loop_guard(YamlMap& root, Draft& draft);  // loopGuard, for every token
 // loopGuard of one token, if it is there.
 void read_loop_guard_of(YamlMap& policy, const std::string& token, Draft& draft);
-void read_cache(YamlMap& root, Draft& draft);    // cache; after upstreams
+void read_cache(YamlMap& root, Draft& draft);  // cache; after upstreams
+void read_approvals(YamlMap& root, Draft& draft);
+void read_lightning(YamlMap& root, Draft& draft);  // lightning, charge; after currency
+// A complaint about what is for sale where nobody can be paid.
+void check_charge(const flow::Settings& settings, std::vector<std::string>& errors);
 void read_routing(YamlMap& root, Draft& draft);  // routing, for every token
 void read_routing_of(YamlMap& policy, const std::string& token, Draft& draft);
 // Complaints about models and upstreams that routing names. REQUIRES: the tariff is made.
 void check_routing(const flow::Settings& settings, std::vector<std::string>& errors);
+
+tariff::CacheScope read_cache_scope(YamlMap& map);  // `scope` of a cache
 
 // "20%" or "20", at most 100.
 std::optional<int> parse_percent(std::string_view text);
 
 // `mode` of a mapping, if it is there and this version can do it.
 std::optional<Mode> read_mode(YamlMap& map, std::string_view key);
-// `Name: value`, or a bare secret as `Authorization: Bearer <secret>`.
+// `Name: value`; else a value of Authorization, after `Bearer` if it has no blank.
 std::pair<std::string, std::string> credential_header(std::string_view credential);
 
 // Routes that upstreams bring along without being named in `routes`.

@@ -14,6 +14,15 @@ std::optional<int> parse_percent(std::string_view text) {
   return static_cast<int>(*percent);
 }
 
+tariff::CacheScope read_cache_scope(YamlMap& map) {
+  using Scope = tariff::CacheScope;
+  return map
+      .choice<Scope>(
+          "scope",
+          {{"token", Scope::token}, {"budget", Scope::budget}, {"everyone", Scope::everyone}})
+      .value_or(Scope::token);
+}
+
 void read_cache(YamlMap& root, Draft& draft) {
   std::optional<YamlMap> map = root.map("cache");
   if (!map) return;
@@ -37,18 +46,7 @@ void read_cache(YamlMap& root, Draft& draft) {
     if (!percent) map->complain("hitPrice", "must be a share of the price, from 0% to 100%");
     rules.hit_percent = percent.value_or(0);
   }
-  if (auto scope = map->text("scope")) {
-    using Scope = flow::CacheRules::Scope;
-    if (*scope == "token") {
-      rules.scope = Scope::token;
-    } else if (*scope == "budget") {
-      rules.scope = Scope::budget;
-    } else if (*scope == "everyone") {
-      rules.scope = Scope::everyone;
-    } else {
-      map->complain("scope", fmt::format("'{}' must be token, budget or everyone", *scope));
-    }
-  }
+  rules.scope = read_cache_scope(*map);
   rules.upstreams = map->list("upstreams");
   for (const std::string& name : rules.upstreams) {
     const auto found = std::ranges::find(draft.settings.upstreams, name, &flow::Upstream::name);

@@ -5,16 +5,6 @@
 namespace satgate::app {
 namespace {
 
-tariff::ToolPolicy read_tool(YamlMap map, const Currency& currency) {
-  tariff::ToolPolicy tool;
-  tool.cost = map.amount("cost", currency);
-  tool.enabled = map.boolean("enabled").value_or(true);
-  tool.require_approval = map.boolean("requireApproval").value_or(false);
-  tool.max_calls_per_hour = map.whole("maxCallsPerHour", 0, 1'000'000'000);
-  map.finish();
-  return tool;
-}
-
 void read_endpoint(YamlMap map, const std::string& path, Draft& draft) {
   if (auto cost = map.amount("cost", draft.policy.currency)) {
     draft.policy.endpoints[path] = {*cost};
@@ -24,23 +14,29 @@ void read_endpoint(YamlMap map, const std::string& path, Draft& draft) {
   map.finish();
 }
 
+std::optional<tariff::TierPolicy> read_tier(YamlMap& above, std::string_view name,
+                                            const Currency& currency) {
+  std::optional<YamlMap> prices = above.map(name);
+  if (!prices) return std::nullopt;
+  const std::optional<Money> input = prices->amount("input", currency);
+  const std::optional<Money> output = prices->amount("output", currency);
+  if (!prices->has("input") || !prices->has("output")) {
+    above.complain(name, "needs both input and output");
+  }
+  const tariff::TierPolicy tier{input.value_or(Money()), output.value_or(Money()),
+                                prices->amount("cachedInput", currency),
+                                prices->amount("cacheWrite", currency)};
+  prices->finish();
+  return tier;
+}
+
 void read_tiers(YamlMap& map, const Currency& currency, tariff::ModelPolicy& model) {
   std::optional<YamlMap> tiers = map.map("serviceTiers");
   if (!tiers) return;
   constexpr std::array<std::pair<const char*, ServiceTier>, 2> known = {
       {{"flex", ServiceTier::flex}, {"priority", ServiceTier::priority}}};
   for (const auto& [name, tier] : known) {
-    std::optional<YamlMap> prices = tiers->map(name);
-    if (!prices) continue;
-    const std::optional<Money> input = prices->amount("input", currency);
-    const std::optional<Money> output = prices->amount("output", currency);
-    if (!prices->has("input") || !prices->has("output")) {
-      tiers->complain(name, "needs both input and output");
-    }
-    model.tiers[tier] = {input.value_or(Money()), output.value_or(Money()),
-                         prices->amount("cachedInput", currency),
-                         prices->amount("cacheWrite", currency)};
-    prices->finish();
+    if (const auto prices = read_tier(*tiers, name, currency)) model.tiers[tier] = *prices;
   }
   tiers->finish();
 }
@@ -57,6 +53,7 @@ void read_model(YamlMap map, const std::string& name, Draft& draft) {
   model.image = map.amount("image", currency);
   model.characters = map.amount("characters", currency);
   read_tiers(map, currency, model);
+  model.batch = read_tier(map, "batch", currency);
   if (auto context = map.whole("context", 1, 1'000'000'000)) {
     model.context = static_cast<uint64_t>(*context);
   }

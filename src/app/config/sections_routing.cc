@@ -139,6 +139,11 @@ class RuleCheck {
     } else if (found->kind == flow::UpstreamKind::http) {
       complain(where, fmt::format("upstream '{}' is no LLM provider: its `kind` is http",
                                   target.upstream));
+    } else if (std::ranges::count(settings_.upstreams, found->kind, &flow::Upstream::kind) < 2) {
+      complain(where,
+               fmt::format("no other upstream is of the kind of '{}', so no call can be sent "
+                           "there in its place",
+                           target.upstream));
     } else if (found->passthrough) {
       complain(where, fmt::format("upstream '{}' has no credential of its own", target.upstream));
     }

@@ -17,9 +17,34 @@ void read_tls(YamlMap& server, flow::Listener& listener) {
   tls->finish();
 }
 
+void read_hosts(YamlMap& map, flow::HostRules& hosts) {
+  for (const std::string& entry : map.list("hosts")) {
+    if (flow::HostRules::is_entry(entry)) {
+      hosts.list(entry);
+    } else {
+      map.complain("hosts",
+                   fmt::format("'{}' must be a name or an address, without scheme and port; `*` "
+                               "stands for any run of characters",
+                               entry));
+    }
+  }
+}
+
+void read_public_url(YamlMap& server, flow::Settings& settings) {
+  const std::optional<std::string> text = server.text("publicUrl");
+  if (!text) return;
+  const Result<wire::Url> url = wire::parse_url(*text);
+  if (!url) return server.complain("publicUrl", url.error().message);
+  settings.public_url =
+      fmt::format("{}://{}{}", url->tls ? "https" : "http", url->authority(), url->base_path);
+  settings.server.hosts.add_public(url->host);
+}
+
 void read_listeners(YamlMap& root, flow::Settings& settings) {
   if (std::optional<YamlMap> server = root.map("server")) {
-    if (auto address = server->text("listen")) settings.server.address = *address;
+    if (auto address = server->text("listen")) settings.server.listen_on(*address);
+    read_hosts(*server, settings.server.hosts);
+    read_public_url(*server, settings);
     read_tls(*server, settings.server);
     settings.anonymous = server->token_name("anonymous").value_or("");
     read_api_keys(*server, settings);
@@ -30,7 +55,8 @@ void read_listeners(YamlMap& root, flow::Settings& settings) {
     server->finish();
   }
   if (std::optional<YamlMap> admin = root.map("admin")) {
-    if (auto address = admin->text("listen")) settings.admin.address = *address;
+    if (auto address = admin->text("listen")) settings.admin.listen_on(*address);
+    read_hosts(*admin, settings.admin.hosts);
     admin->finish();
   }
 }
@@ -82,6 +108,42 @@ void read_limits(YamlMap& root, Draft& draft) {
   map->finish();
 }
 
+bool is_web_url(std::string_view text) {
+  return text.starts_with("https://") || text.starts_with("http://");
+}
+
+// A token that travels in clear is somebody else's soon: issuers are https, but for those here.
+bool is_issuer(std::string_view text) {
+  const Result<wire::Url> url = wire::parse_url(text);
+  return url && (url->tls || flow::is_loopback_host(url->host));
+}
+
+void read_authorization(YamlMap& mcp, flow::AuthorizationSettings& authorization) {
+  std::optional<YamlMap> map = mcp.map("authorization");
+  if (!map) return;
+  authorization.servers = map->list("servers");
+  for (const std::string& issuer : authorization.servers) {
+    if (is_issuer(issuer)) continue;
+    map->complain("servers", fmt::format("'{}' must be the issuer URL of an authorization server: "
+                                         "https://, without query and fragment",
+                                         issuer));
+  }
+  authorization.scopes = map->list("scopes");
+  for (const std::string& scope : authorization.scopes) {
+    if (!scope.empty() && plain_length(scope) == scope.size() && scope.find(' ') == scope.npos) {
+      continue;
+    }
+    map->complain("scopes", fmt::format("'{}' must be one scope: printable characters without "
+                                        "blanks, quotes and backslashes",
+                                        scope));
+  }
+  authorization.documentation = map->text("documentation").value_or("");
+  if (!authorization.documentation.empty() && !is_web_url(authorization.documentation)) {
+    map->complain("documentation", "must be a URL of a page for people");
+  }
+  map->finish();
+}
+
 void read_mcp(YamlMap& root, flow::Settings& settings) {
   std::optional<YamlMap> map = root.map("mcp");
   if (!map) return;
@@ -92,11 +154,28 @@ void read_mcp(YamlMap& root, flow::Settings& settings) {
       map->complain("prefix", "must be never, collision or always");
     }
   }
+  if (auto most =
+          map->whole("toolNameMax", dialect::mcp::kListedNameMin, dialect::mcp::kListedNameMax)) {
+    settings.mcp_name_max = static_cast<size_t>(*most);
+  }
+  if (auto size = map->whole("pageSize", 1, limits::mcp_page_items_max)) {
+    settings.mcp_page_size = static_cast<size_t>(*size);
+  }
   if (auto text = map->text("denial")) {
     if (auto style = dialect::mcp::parse_denial_style(*text)) {
       settings.mcp_denial = *style;
     } else {
       map->complain("denial", "must be result, jsonrpc or http");
+    }
+  }
+  read_authorization(*map, settings.mcp_authorization);
+  for (const std::string& tool : map->list("agentTools")) {
+    if (tool == "budget") {
+      settings.mcp_budget_tool = true;
+    } else if (tool == "delegate") {
+      settings.mcp_delegate_tool = true;
+    } else {
+      map->complain("agentTools", "must be a list of: budget, delegate");
     }
   }
   map->finish();
@@ -160,10 +239,7 @@ std::optional<Mode> read_mode(YamlMap& map, std::string_view key) {
   if (!text) return std::nullopt;
   const std::optional<Mode> mode = parse_mode(*text);
   if (!mode) {
-    map.complain(key, fmt::format("'{}' must be observe or control", *text));
-  } else if (*mode == Mode::charge) {
-    map.complain(key, "this version observes and controls; `charge` is not in it yet");
-    return std::nullopt;
+    map.complain(key, fmt::format("'{}' must be observe, control or charge", *text));
   }
   return mode;
 }
@@ -174,7 +250,8 @@ std::pair<std::string, std::string> credential_header(std::string_view credentia
     return {lowercase(credential.substr(0, colon)),
             std::string(trim(credential.substr(colon + 2)))};
   }
-  return {"authorization", fmt::format("Bearer {}", credential)};
+  const bool has_scheme = credential.find(' ') != credential.npos;
+  return {"authorization", fmt::format("{}{}", has_scheme ? "" : "Bearer ", credential)};
 }
 
 void read_server(YamlMap& root, Draft& draft) {
@@ -189,9 +266,7 @@ void read_server(YamlMap& root, Draft& draft) {
   read_denials(root, settings);
   read_mcp(root, settings);
   read_reload(root, settings);
-  for (const char* later : {"alerts", "lightning"}) {
-    if (root.node(later)) root.warn(later, "is read, but not used by this version");
-  }
+  if (root.node("alerts")) root.warn("alerts", "is read, but not used by this version");
 }
 
 void read_currency(YamlMap& root, Draft& draft) {

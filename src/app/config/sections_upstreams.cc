@@ -96,8 +96,13 @@ void read_server_policy(YamlMap& server, const std::string& name, Draft& draft) 
   if (auto limit = map->amount("dailyLimit", currency)) policy.limits[Window::day] = *limit;
   if (auto limit = map->amount("monthlyLimit", currency)) policy.limits[Window::month] = *limit;
   policy.enabled = map->boolean("enabled").value_or(true);
+  policy.only_reads = map->choice<bool>("allow", {{"read", true}, {"all", false}}).value_or(false);
   policy.require_approval = map->boolean("requireApproval").value_or(false);
+  policy.approval_above = map->amount("approvalAbove", currency);
   policy.max_calls_per_hour = map->whole("maxCallsPerHour", 0, 1'000'000'000);
+  if (auto most = map->whole("maxAsksPerCall", 0, limits::mcp_asks_max)) {
+    draft.settings.mcp_asks.emplace_back(name, static_cast<size_t>(*most));
+  }
   map->finish();
 }
 
@@ -116,11 +121,18 @@ void read_http(YamlMap& map, flow::mcp::ServerConfig& server) {
     map.complain("url", parsed.error().message);
   }
   http.headers = map.strings("headers");
-  if (auto credential = map.secret("credential")) {
-    http.headers.push_back(credential_header(*credential));
-  }
   http.ca_file = map.text("caFile").value_or("");
+  read_credentials(map, http);
   server.transport = std::move(http);
+}
+
+flow::mcp::ServerConfig::Sharing read_sharing(YamlMap& map) {
+  using Sharing = flow::mcp::ServerConfig::Sharing;
+  return map
+      .choice<Sharing>("sharing", {{"automatic", Sharing::automatic},
+                                   {"shared", Sharing::shared},
+                                   {"separate", Sharing::separate}})
+      .value_or(Sharing::automatic);
 }
 
 void read_mcp_server(YamlMap map, const std::string& name, Draft& draft) {
@@ -142,6 +154,9 @@ void read_mcp_server(YamlMap map, const std::string& name, Draft& draft) {
     read_http(map, server);
   }
   server.prefix = map.text("prefix");
+  server.sharing = read_sharing(map);
+  server.definitions = read_definitions(map);
+  read_tool_overrides(map, server);
   if (auto timeout = map.seconds("timeout")) {
     server.timeout = std::chrono::seconds(*timeout);
     if (*timeout >= limits::reservation_seconds_max) {

@@ -259,6 +259,16 @@ void YamlMap::complain(std::string_view key, std::string_view what) {
   findings_.error(found ? found->Mark() : node_.Mark(), at(key), what);
 }
 
+void YamlMap::complain_of_choice(std::string_view key, std::string_view given,
+                                 const std::vector<std::string_view>& known) {
+  std::string words;
+  for (size_t i = 0; i < known.size(); ++i) {
+    if (i > 0) words += i + 1 < known.size() ? ", " : " or ";
+    words += known[i];
+  }
+  complain(key, fmt::format("'{}' must be {}", given, words));
+}
+
 void YamlMap::warn(std::string_view key, std::string_view what) {
   const std::optional<YAML::Node> found = find(key);
   findings_.warning(found ? found->Mark() : node_.Mark(), at(key), what);

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <initializer_list>
 #include <optional>
 #include <set>
 #include <string>
@@ -69,6 +70,20 @@ class YamlMap {
   std::optional<Money> amount(std::string_view key, const Currency& currency);
   std::vector<std::string> list(std::string_view key);  // a scalar is a list of one
   std::vector<std::pair<std::string, std::string>> strings(std::string_view key);
+  // One of some words, as what it stands for; nothing when it is missing, or none of them.
+  template <class T>
+  std::optional<T> choice(std::string_view key,
+                          std::initializer_list<std::pair<std::string_view, T>> words) {
+    const std::optional<std::string> given = text(key);
+    if (!given) return std::nullopt;
+    std::vector<std::string_view> known;
+    for (const auto& [word, value] : words) {
+      if (word == *given) return value;
+      known.push_back(word);
+    }
+    complain_of_choice(key, *given, known);
+    return std::nullopt;
+  }
   std::optional<YamlMap> map(std::string_view key);
   std::vector<YamlMap> maps(std::string_view key);       // a sequence of mappings
   std::optional<YAML::Node> node(std::string_view key);  // asked for, read by the caller
@@ -82,6 +97,8 @@ class YamlMap {
   void finish();
 
  private:
+  void complain_of_choice(std::string_view key, std::string_view given,
+                          const std::vector<std::string_view>& known);
   std::optional<YAML::Node> find(std::string_view key) const;
   std::optional<std::string> scalar(std::string_view key);
   std::optional<std::string> expand(std::string_view key, const std::string& raw);

@@ -1,15 +1,15 @@
 // `satgate mcp`: a bridge from stdin and stdout to the gateway's /mcp, for clients that only start
 // commands. Every line is one JSON-RPC message; requests may be under way side by side.
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <cstdio>
+#include <functional>
+#include <future>
 #include <iostream>
-#include <mutex>
+#include <memory>
 #include <string>
-#include <thread>
-#include <vector>
 
+#include "app/runtime/mcp_bridge.h"
 #include "app/runtime/runtime.h"
 #include "app/runtime/secrets.h"
 #include "net/simple_client.h"
@@ -17,56 +17,7 @@
 namespace satgate::app {
 namespace {
 
-constexpr size_t kLinesMax = 16;  // under way at once; further ones wait
 constexpr size_t kLineBytesMax = 16 * 1024 * 1024;
-
-// Carries lines to one gateway.
-class Bridge {
- public:
-  Bridge(std::string url, const std::string& token) : url_(std::move(url)) {
-    headers_ = {{"content-type", "application/json"},
-                {"accept", "application/json, text/event-stream"}};
-    if (!token.empty()) headers_.emplace_back("authorization", "Bearer " + token);
-  }
-  ~Bridge() {
-    for (std::thread& thread : threads_)
-      thread.join();
-  }
-  Bridge(const Bridge&) = delete;
-  Bridge& operator=(const Bridge&) = delete;
-
-  void carry(std::string line) {
-    if (threads_.size() == kLinesMax) {
-      for (std::thread& thread : threads_)
-        thread.join();
-      threads_.clear();
-    }
-    threads_.emplace_back([this, text = std::move(line)] { carry_now(text); });
-  }
-
- private:
-  void carry_now(const std::string& line) {
-    constexpr net::Milliseconds patience{limits::upstream_seconds_max * 1000};
-    const auto answer = net::http_request(url_, "POST", headers_, line, patience);
-    if (!answer) {
-      fmt::print(stderr, "satgate mcp: {}\n", answer.error().message);
-      return;
-    }
-    if (answer->status >= 400 && !answer->body.starts_with("{\"jsonrpc\"")) {
-      fmt::print(stderr, "satgate mcp: HTTP {}: {}\n", answer->status, answer->body);
-      return;
-    }
-    if (answer->body.empty()) return;
-    const std::lock_guard lock(out_);
-    fmt::print("{}\n", answer->body);
-    std::fflush(stdout);
-  }
-
-  std::string url_;
-  std::vector<std::pair<std::string, std::string>> headers_;
-  std::vector<std::thread> threads_;
-  std::mutex out_;
-};
 
 // The address of a gateway that runs on this data directory, or nothing.
 std::string running_gateway(const std::filesystem::path& data_dir) {
@@ -79,7 +30,25 @@ std::string running_gateway(const std::filesystem::path& data_dir) {
   return health && health->status == 200 ? *address : std::string();
 }
 
-void carry_stdin(Bridge& bridge) {
+net::Task<> finish(std::shared_ptr<McpBridge> bridge, std::promise<void>& done) {
+  co_await McpBridge::finish(std::move(bridge));
+  done.set_value();
+}
+
+// Until stdin ends, and every answer that was due has come.
+int carry_stdin(const std::string& address, const std::string& token) {
+  const auto url = wire::parse_url(address + "/mcp");
+  if (!url) {
+    fmt::print(stderr, "satgate mcp: {} is no address of a gateway\n", address);
+    return 1;
+  }
+  net::Loop loop;
+  std::function<void(const std::string&)> print = [](const std::string& line) {
+    fmt::print("{}\n", line);
+    std::fflush(stdout);
+  };
+  auto bridge = std::make_shared<McpBridge>(loop, *url, token, std::move(print));
+  loop.start("bridge");
   std::string line;
   while (std::getline(std::cin, line)) {
     if (line.empty()) continue;
@@ -87,19 +56,22 @@ void carry_stdin(Bridge& bridge) {
       fmt::print(stderr, "satgate mcp: a line of more than {} bytes was dropped\n", kLineBytesMax);
       continue;
     }
-    bridge.carry(std::move(line));
+    net::spawn(loop, McpBridge::carry(bridge, std::move(line)));
   }
+  std::promise<void> done;
+  net::spawn(loop, finish(bridge, done));
+  done.get_future().wait();
+  loop.stop();
+  loop.join();
+  loop.abandon();
+  return 0;
 }
 
 }  // namespace
 
 int run_mcp_stdio(const StartOptions& options, const std::string& token) {
   const std::string running = running_gateway(options.data_dir);
-  if (!running.empty()) {
-    Bridge bridge(running + "/mcp", token);
-    carry_stdin(bridge);
-    return 0;
-  }
+  if (!running.empty()) return carry_stdin(running, token);
   StartOptions own = options;
   own.listen = "127.0.0.1:0";
   if (own.admin_listen.empty()) own.admin_listen = "127.0.0.1:0";
@@ -108,12 +80,9 @@ int run_mcp_stdio(const StartOptions& options, const std::string& token) {
     fmt::print(stderr, "satgate mcp: {}\n", started.error().message);
     return 1;
   }
-  {
-    Bridge bridge(runtime.address() + "/mcp", token);
-    carry_stdin(bridge);
-  }
+  const int code = carry_stdin(runtime.address(), token);
   runtime.stop();
-  return 0;
+  return code;
 }
 
 }  // namespace satgate::app

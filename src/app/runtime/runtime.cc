@@ -5,20 +5,26 @@
 #include <algorithm>
 #include <future>
 #include <thread>
+#include <vector>
 
 #include "app/runtime/secrets.h"
+#include "node/make_node.h"
+#include "store/approval_book.h"
+#include "store/invoice_book.h"
 
 namespace satgate::app {
 namespace {
 
 // A server that is slow to start holds nobody else up for longer; its tools come when it does.
 constexpr net::Milliseconds kHubStartWait{2000};
+constexpr int64_t kForgetInvoicesSeconds = 60;
 
-// Waits on this thread for a task on a loop.
+// Starts a task on a loop; its result can be waited for on this thread.
 template <class T>
-T run_and_wait(net::Loop& loop, net::Task<T> task) {
+std::future<T> start_on(net::Loop& loop, net::Task<T> task) {
   std::promise<T> done;
-  auto run = [](net::Task<T> inner, std::promise<T>& finished) -> net::Task<> {
+  std::future<T> result = done.get_future();
+  auto run = [](net::Task<T> inner, std::promise<T> finished) -> net::Task<> {
     if constexpr (std::is_void_v<T>) {
       co_await std::move(inner);
       finished.set_value();
@@ -26,8 +32,13 @@ T run_and_wait(net::Loop& loop, net::Task<T> task) {
       finished.set_value(co_await std::move(inner));
     }
   };
-  net::spawn(loop, run(std::move(task), done));
-  return done.get_future().get();
+  net::spawn(loop, run(std::move(task), std::move(done)));
+  return result;
+}
+
+template <class T>
+T run_and_wait(net::Loop& loop, net::Task<T> task) {
+  return start_on(loop, std::move(task)).get();
 }
 
 net::Task<> drain_server(net::HttpServer& server, net::Milliseconds at_most) {
@@ -57,7 +68,18 @@ Result<void> check_reloadable(const flow::Settings& old, const flow::Settings& f
         "gateway, or put the old one back",
         old.timezone.name(), fresh.timezone.name()));
   }
+  if (old.lightning != fresh.lightning) {
+    return fail("lightning: a reload can not change the node that is paid; restart the gateway");
+  }
   return {};
+}
+
+// Sockets stay as they are: a listener can not move under its clients. The hosts it answers to can.
+void keep_socket(flow::Listener& fresh, const flow::Listener& old) {
+  flow::HostRules hosts = std::move(fresh.hosts);
+  fresh = old;
+  hosts.bind(old.address);
+  fresh.hosts = std::move(hosts);
 }
 
 std::string joined(const std::vector<std::string>& lines) {
@@ -68,6 +90,14 @@ std::string joined(const std::vector<std::string>& lines) {
 
 // A loop that serves agents. It runs before its server is opened, on the loop's thread.
 struct Runtime::DataLoop {
+  // Calls that nobody waits for any more may be under way, and use the plane.
+  ~DataLoop() {
+    server.reset();
+    loop.stop();
+    loop.join();
+    loop.abandon();
+  }
+
   net::Task<Result<net::ListenAddress>> open(flow::Gateway& gateway, net::HttpServerOptions options,
                                              net::ListenAddress address,
                                              net::Listener::Share share) {
@@ -105,8 +135,8 @@ Result<std::shared_ptr<flow::Settings>> Runtime::load_settings() {
   if (config.settings->watch_files && !watching) {
     return fail(fmt::format("reload.watch: {}", watching.error().message));
   }
-  if (!options_.listen.empty()) config.settings->server.address = options_.listen;
-  if (!options_.admin_listen.empty()) config.settings->admin.address = options_.admin_listen;
+  if (!options_.listen.empty()) config.settings->server.listen_on(options_.listen);
+  if (!options_.admin_listen.empty()) config.settings->admin.listen_on(options_.admin_listen);
   return config.settings;
 }
 
@@ -151,6 +181,17 @@ Result<void> Runtime::record_config(std::string_view what) {
   return {};
 }
 
+// Law 3: what was taken on trust is in the record, too.
+bool Runtime::record_first_sight(const std::string& server, size_t tools) {
+  AuditEvent event;
+  event.time = clock_.now();
+  event.kind = EventKind::accept;
+  event.subject = "gateway";
+  const std::string detail = fmt::format("first sight of {}: {} tools", server, tools);
+  event.detail = detail;
+  return bank_->record(event).has_value();
+}
+
 Result<void> Runtime::open_books() {
   store::BankOptions bank_options;
   bank_options.data_dir = options_.data_dir;
@@ -160,7 +201,26 @@ Result<void> Runtime::open_books() {
   TRY_ASSIGN(auto keyring, load_keyring(options_.data_dir, clock_.now()));
   TRY(put_config_budgets(*settings_));
   gateway_ = std::make_unique<flow::Gateway>(*bank_, clock_, settings_, std::move(keyring));
+  TRY_ASSIGN(const Hash256 names, load_name_secret(options_.data_dir));
+  gateway_->key_names = flow::KeyNames(names);
+  TRY(open_paywall());
   return record_config(fmt::format("started, version {}", SATGATE_VERSION));
+}
+
+Result<void> Runtime::open_paywall() {
+  if (!settings_->lightning) return {};
+  const flow::LightningSettings& lightning = *settings_->lightning;
+  node::NodeConfig config;
+  config.provider = lightning.provider;
+  config.url = lightning.url;
+  config.credential = lightning.credential;
+  config.certificate_file = lightning.certificate_file;
+  config.certificate_name = lightning.certificate_name;
+  config.network = lightning.network;
+  config.data_dir = options_.data_dir;
+  TRY_ASSIGN(auto node, node::make_node(config, clock_));
+  gateway_->paywall = std::make_unique<flow::Paywall>(*bank_, clock_, std::move(node));
+  return {};
 }
 
 // Servers that `before` runs unchanged are shared with it.
@@ -169,8 +229,14 @@ std::shared_ptr<flow::mcp::Hub> Runtime::start_hub(const flow::Settings& setting
   if (settings.mcp_servers.empty()) return nullptr;
   flow::mcp::HubOptions hub_options;
   hub_options.prefix_mode = settings.mcp_prefix;
+  hub_options.listed_name_max = settings.mcp_name_max;
+  hub_options.definitions = &bank_->definitions();
+  hub_options.on_first_sight = [this](const std::string& server, size_t tools) {
+    return record_first_sight(server, tools);
+  };
   hub_options.version = SATGATE_VERSION;
   hub_options.start_wait = kHubStartWait;
+  hub_options.broadcast = gateway_->mcp_clients.broadcast;
   net::Loop* loop = &hub_loop();
   std::shared_ptr<flow::mcp::Hub> hub(
       new flow::mcp::Hub(*loop, settings.mcp_servers, std::move(hub_options), before),
@@ -282,13 +348,13 @@ Result<void> Runtime::take_config() {
   TRY(check_reloadable(*settings_, *fresh));
   if (tls_) TRY(tls_->reload());
   TRY(put_config_budgets(*fresh));
-  // Sockets stay as they are: a listener can not move under its clients.
-  fresh->server = settings_->server;
-  fresh->admin = settings_->admin;
+  keep_socket(fresh->server, settings_->server);
+  keep_socket(fresh->admin, settings_->admin);
   fresh->threads = settings_->threads;
   std::shared_ptr<flow::mcp::Hub> hub = gateway_->hub();
-  const bool same_servers =
-      settings_->mcp_prefix == fresh->mcp_prefix && settings_->mcp_servers == fresh->mcp_servers;
+  const bool same_servers = settings_->mcp_prefix == fresh->mcp_prefix &&
+                            settings_->mcp_name_max == fresh->mcp_name_max &&
+                            settings_->mcp_servers == fresh->mcp_servers;
   // The new one is ready before it takes over; the old one ends with its last call.
   if (!same_servers) hub = start_hub(*fresh, hub.get());
   settings_ = fresh;
@@ -297,19 +363,43 @@ Result<void> Runtime::take_config() {
   return record_config("reloaded");
 }
 
+// Strangers make invoices, so those that nobody has paid do not stay. Not before a token for one
+// would be over.
+void Runtime::forget_invoices(Time now) {
+  if (now < forget_invoices_at_) return;
+  forget_invoices_at_ = later(now, kForgetInvoicesSeconds);
+  const Time before = later(now, -settings_->charge.token_seconds);
+  (void)bank_->invoices().forget_expired(before);  // the next time does what this one could not
+}
+
 void Runtime::tick() {
   bank_->expire(clock_.now());
+  bank_->approvals().expire(clock_.now());
+  if (gateway_->paywall) {
+    gateway_->paywall->tick(clock_.now());
+    forget_invoices(clock_.now());
+  }
+  gateway_->mcp_clients.expire(clock_.now(), gateway_->hub().get());
   // On the admin loop, where tokens change: one writer at a time.
   admin_loop_->post([this] { admin_->tokens().return_ended_carves(); });
 }
 
 void Runtime::stop() {
   if (!bank_) return;
-  if (gateway_) gateway_->serving = false;
-  const net::Milliseconds at_most(settings_->drain_seconds_max * 1000);
-  for (const auto& data : data_loops_) {
-    if (data->server) run_and_wait(data->loop, drain_server(*data->server, at_most));
+  if (gateway_) {
+    gateway_->serving = false;
+    gateway_->mcp_clients.end_streams();
   }
+  bank_->approvals().close_waits();  // who waits for a person is refused, and may ask again
+  const net::Milliseconds at_most(settings_->drain_seconds_max * 1000);
+  std::vector<std::future<void>> drains;  // all loops at once, within one drainTimeout
+  for (const auto& data : data_loops_) {
+    if (data->server) drains.push_back(start_on(data->loop, drain_server(*data->server, at_most)));
+  }
+  for (std::future<void>& drained : drains)
+    drained.get();
+  // Calls that wait for a client or a server end now, and are settled.
+  if (gateway_) gateway_->mcp_clients.close();
   if (!data_loops_.empty()) stop_hubs();
   if (admin_server_ && !admin_listen_.empty()) {
     run_and_wait(*admin_loop_, drain_server(*admin_server_, net::Milliseconds(2000)));

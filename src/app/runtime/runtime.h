@@ -52,17 +52,20 @@ class Runtime {
   Result<void> open_watch();
   Result<void> take_config();
   Result<void> open_books();
+  Result<void> open_paywall();
   void start_loops();
   net::Loop& hub_loop();
   Result<void> open_agents();
   Result<void> open_admin();
   Result<void> put_config_budgets(const flow::Settings& settings);
   Result<void> record_config(std::string_view what);
+  bool record_first_sight(const std::string& server, size_t tools);
   void warn_of_missing_tokens();
   std::shared_ptr<flow::mcp::Hub> start_hub(const flow::Settings& settings,
                                             const flow::mcp::Hub* before);
   void stop_hubs();
   void write_addresses();
+  void forget_invoices(Time now);
 
   StartOptions options_;
   std::vector<std::string> warnings_;
@@ -78,6 +81,7 @@ class Runtime {
   std::unique_ptr<console::AdminPlane> admin_;
   std::unique_ptr<net::HttpServer> admin_server_;
   std::string listen_, admin_listen_, scheme_suffix_;
+  Time forget_invoices_at_;
 };
 
 }  // namespace satgate::app

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -102,6 +103,26 @@ Result<std::string> load_admin_token(const std::filesystem::path& data_dir) {
         fmt::format("{} is damaged; remove it, and the next start makes a new one", path.string()));
   }
   return token;
+}
+
+Result<Hash256> load_name_secret(const std::filesystem::path& data_dir) {
+  const std::filesystem::path path = data_dir / "names.key";
+  if (!std::filesystem::exists(path)) {
+    Hash256 secret;
+    fill_random(secret.data(), secret.size());
+    TRY(write_file(path, to_hex(as_bytes_view(secret)) + "\n", 0600));
+    return secret;
+  }
+  TRY(check_private(path));
+  TRY_ASSIGN(const std::string text, read_text_file(path));
+  const auto secret = from_hex(text.substr(0, text.find_last_not_of("\r\n") + 1));
+  if (!secret || secret->size() != Hash256().size()) {
+    return fail(
+        fmt::format("{} is damaged; remove it, and the next start makes a new one", path.string()));
+  }
+  Hash256 bytes;
+  std::ranges::copy(*secret, bytes.begin());
+  return bytes;
 }
 
 }  // namespace satgate::app

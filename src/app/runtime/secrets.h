@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 
+#include "base/crypto.h"
 #include "base/result.h"
 #include "base/time.h"
 #include "token/keyring.h"
@@ -18,6 +19,9 @@ Result<void> save_keyring(const std::filesystem::path& data_dir, const token::Ke
 
 // `admin.token`; made at the first start.
 Result<std::string> load_admin_token(const std::filesystem::path& data_dir);
+
+// `names.key`, of the names for keys that are not ours (flow/key_names.h); made at the first start.
+Result<Hash256> load_name_secret(const std::filesystem::path& data_dir);
 
 // Writes a file with this mode so that a crash leaves the old or the new content, never half of it.
 Result<void> write_file(const std::filesystem::path& path, std::string_view content, int mode);

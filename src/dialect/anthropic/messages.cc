@@ -237,17 +237,21 @@ struct RequestReader {
 
 }  // namespace
 
-std::expected<LlmRequest, BadRequest> MessagesReader::read(dom::object members) const {
+std::expected<LlmRequest, BadRequest> read_message(dom::object members, Messages endpoint) {
   RequestReader reader;
   const auto read = read_members(members, kMembers, [&](size_t member, dom::element value) {
     return reader.read(member, value);
   });
   if (!read) return std::unexpected(read.error());
-  if (endpoint_ == Messages::create && !reader.request.output_tokens_max) {
+  if (endpoint == Messages::create && !reader.request.output_tokens_max) {
     return std::unexpected(kBadBound);
   }
   reader.request.may_write_cache = mentions_cache(members, kDepthMax);
   return reader.request;
+}
+
+std::expected<LlmRequest, BadRequest> MessagesReader::read(dom::object members) const {
+  return read_message(members, endpoint_);
 }
 
 bool MessagesReader::change(JsonText& body, const LlmEdit& edit, std::string& out) const {

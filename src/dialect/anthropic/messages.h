@@ -17,6 +17,10 @@ enum class Messages : uint8_t {
   count,  // nothing is generated: a bound may be absent
 };
 
+// What a message asks for, be it a call or one request of a batch.
+std::expected<LlmRequest, BadRequest> read_message(simdjson::dom::object members,
+                                                   Messages endpoint);
+
 class MessagesReader final : public BodyReader {
  public:
   explicit MessagesReader(Messages endpoint) : endpoint_(endpoint) {}

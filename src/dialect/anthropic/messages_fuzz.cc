@@ -6,9 +6,11 @@
 #include <string_view>
 
 #include "base/assert.h"
+#include "dialect/anthropic/batches.h"
 #include "dialect/anthropic/messages.h"
 #include "dialect/anthropic/stream.h"
 
+using satgate::BatchItem;
 using namespace satgate::dialect;
 using namespace satgate::dialect::anthropic;
 
@@ -30,6 +32,22 @@ void edit_and_read_back(Messages endpoint, std::string_view text) {
   RELEASE_ASSERT(endpoint == Messages::count || edited->output_tokens_max);
   if (!edited->output_tokens_max) return;
   RELEASE_ASSERT(*edited->output_tokens_max == std::min<uint64_t>(3, *request->output_tokens_max));
+}
+
+// Nothing of a batch is left out of its bounds, and nothing is bounded by more than there is.
+void read_batch(std::string_view text) {
+  constexpr uint64_t hidden_max = 2000;
+  BatchReader reader;
+  const auto request = reader.peek(text);
+  if (!request) return;
+  RELEASE_ASSERT(!request->batch.empty());
+  uint64_t bytes = 0;
+  for (const BatchItem& item : request->batch) {
+    RELEASE_ASSERT(!item.id.empty() && !item.model.empty() && item.output_tokens_max);
+    RELEASE_ASSERT(item.input_bytes > 1);
+    bytes += item.input_bytes;
+  }
+  RELEASE_ASSERT(bytes <= text.size() + request->batch.size() * hidden_max);
 }
 
 void follow(std::string_view text) {
@@ -57,6 +75,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   edit_and_read_back(Messages::count, text);
   static MessagesReader reader(Messages::create);
   (void)reader.usage(text);
+  read_batch(text);
+  if (const auto changed = with_results_at(text, "/b")) (void)with_results_at(*changed, "/b");
   follow(text);
   return 0;
 }

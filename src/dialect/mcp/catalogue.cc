@@ -4,64 +4,29 @@
 #include <set>
 
 #include "base/crypto.h"
-#include "base/json_out.h"
 #include "base/text.h"
+#include "dialect/mcp/uri_template.h"
 
 namespace satgate::dialect::mcp {
 namespace {
 
 constexpr std::string_view kJoint = "__";
-constexpr size_t kToolMembersMax = 64;
 constexpr size_t kHashDigits = 8;
 
-// Members without those the gateway alone writes, each followed by a comma.
-Result<std::string> foreign_meta(std::string_view raw, RawJson& json) {
-  std::string out;
-  TRY_ASSIGN(const auto members, json.members(raw));
-  for (const RawMember& m : members) {
-    if (m.key.starts_with("io.satgate/")) continue;
-    if (!out.empty()) out += ',';
-    append_json_string(out, m.key);
-    out.append(":").append(m.value);
-  }
-  return out;
-}
-
-Result<Tool> read_tool(std::string_view raw, RawJson& json) {
-  TRY_ASSIGN(const auto members, json.members(raw, kToolMembersMax));
-  Tool tool;
-  tool.before_name = "{";
-  for (const RawMember& m : members) {
-    if (m.key == "_meta") {
-      // The last one counts, as for most readers.
-      if (!m.value.starts_with('{')) continue;
-      TRY_ASSIGN(tool.meta_members, foreign_meta(m.value, json));
-      continue;
-    }
-    const bool is_name = m.key == "name";
-    if (is_name && !tool.name.empty()) return fail("a tool with two names");
-    std::string& part = is_name || tool.name.empty() ? tool.before_name : tool.after_name;
-    if (&part == &tool.after_name || part.size() > 1) part += ',';
-    append_json_string(part, m.key);
-    part += ':';
-    if (!is_name) {
-      part += m.value;
-      continue;
-    }
-    TRY_ASSIGN(const auto name, json.unescape(m.value));
-    if (!is_tool_name(name)) return fail("a tool without a valid name");
-    tool.name = name;
-  }
-  if (tool.name.empty()) return fail("a tool without a name");
-  return tool;
-}
-
 // As providers take it: a '/' becomes '_', what is too long ends in a hash over what it stands for.
-std::string fit(std::string name, std::string_view qualified, bool unique) {
+std::string fit(std::string name, std::string_view qualified, bool unique, size_t name_max) {
   std::replace(name.begin(), name.end(), '/', '_');
-  if (unique && name.size() <= kListedNameMax) return name;
+  if (unique && name.size() <= name_max) return name;
   const std::string digits = to_hex(as_bytes_view(sha256(qualified))).substr(0, kHashDigits);
-  return name.substr(0, kListedNameMax - kHashDigits - 1) + "_" + digits;
+  std::string_view front = std::string_view(name).substr(0, name_max - kHashDigits - 1);
+  // Not in the middle of a letter: names of prompts may be UTF-8.
+  if (front.size() < name.size()) {
+    size_t end = front.size();
+    while (end > 0 && (static_cast<uint8_t>(name[end]) & 0xC0) == 0x80)
+      --end;
+    front = front.substr(0, end);
+  }
+  return std::string(front).append("_").append(digits);
 }
 
 // Characters of a server's name that a tool name cannot have become '_'.
@@ -73,7 +38,15 @@ std::string joined(std::string_view server, std::string_view tool) {
   return name.append(kJoint).append(tool);
 }
 
+// Whether neither the mode nor other servers have a say in its name.
+bool is_named(const ServerTools& server, std::string_view tool) {
+  return server.prefix || server.aliases.contains(tool);
+}
+
 std::string wanted_name(const ServerTools& server, const Tool& tool, PrefixMode mode, bool shared) {
+  if (const auto alias = server.aliases.find(tool.name); alias != server.aliases.end()) {
+    return alias->second;
+  }
   if (server.prefix) return *server.prefix + tool.name;
   if (mode == PrefixMode::always || (mode == PrefixMode::collision && shared)) {
     return joined(server.server, tool.name);
@@ -81,40 +54,48 @@ std::string wanted_name(const ServerTools& server, const Tool& tool, PrefixMode 
   return tool.name;
 }
 
-}  // namespace
+struct Named {
+  ServerTools* server = nullptr;
+  Item* item = nullptr;
+  std::string qualified;
+  std::string listed;
+};
 
-bool is_tool_name(std::string_view name) {
-  return !name.empty() && name.size() <= kToolNameBytesMax &&
-         std::all_of(name.begin(), name.end(), [](char c) {
-           return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                  c == '_' || c == '-' || c == '.' || c == '/';
-         });
-}
-
-Result<ToolsPage> read_tools_page(std::string_view result, RawJson& json) {
-  TRY_ASSIGN(const auto members, json.members(result));
-  ToolsPage page;
-  bool found = false;
-  std::set<std::string, std::less<>> names;
-  for (const RawMember& m : members) {
-    if (m.key == "nextCursor" && m.value != "null") {
-      TRY_ASSIGN(page.next_cursor, json.unescape(m.value));
-    }
-    if (m.key != "tools" || found) continue;
-    found = true;
-    TRY_ASSIGN(const auto raw_tools, json.elements(m.value, kToolsPerServerMax));
-    for (const std::string_view raw : raw_tools) {
-      auto tool = read_tool(raw, json);
-      if (tool && names.insert(tool->name).second) {
-        page.tools.push_back(std::move(*tool));
-      } else {
-        page.refused += 1;
-      }
+// Tools or prompts in the order of their servers. Wanted names first, so that a name is cut and
+// hashed because of what the servers offer, not because of who came first.
+std::vector<Named> listed_names(std::vector<ServerTools>& servers,
+                                std::vector<Item> ServerTools::* items, PrefixMode mode,
+                                size_t name_max) {
+  std::map<std::string, size_t, std::less<>> owners;  // of a name without prefix
+  for (const ServerTools& server : servers) {
+    for (const Item& item : server.*items)
+      owners[item.name] += is_named(server, item.name) ? 0 : 1;
+  }
+  std::map<std::string, size_t, std::less<>> wanted;
+  std::vector<Named> all;
+  for (ServerTools& server : servers) {
+    for (Item& item : server.*items) {
+      Named named{&server, &item, server.server + "." + item.name, {}};
+      named.listed = wanted_name(server, item, mode, owners[item.name] > 1);
+      wanted[named.listed] += 1;
+      all.push_back(std::move(named));
     }
   }
-  if (!found) return fail("a tools/list result without tools");
-  return page;
+  for (Named& named : all) {
+    const bool first_wins = mode == PrefixMode::never && !is_named(*named.server, named.item->name);
+    const bool unique = first_wins || wanted[named.listed] == 1;
+    named.listed = fit(std::move(named.listed), named.qualified, unique, name_max);
+  }
+  return all;
 }
+
+// Of items by listed name; null: there is none.
+const CatalogueItem* find_item(const std::vector<CatalogueItem>& items, std::string_view name) {
+  const auto found = std::ranges::lower_bound(items, name, {}, &CatalogueItem::listed_name);
+  return found != items.end() && found->listed_name == name ? &*found : nullptr;
+}
+
+}  // namespace
 
 std::optional<PrefixMode> parse_prefix_mode(std::string_view text) {
   if (text == "never") return PrefixMode::never;
@@ -130,45 +111,80 @@ ToolAddresses addresses(const CatalogueEntry& entry) {
           .listed = entry.listed_name};
 }
 
-Catalogue Catalogue::build(std::vector<ServerTools> servers, PrefixMode mode) {
-  std::map<std::string, size_t, std::less<>> owners;  // of a name without prefix
-  for (const ServerTools& server : servers) {
-    for (const Tool& tool : server.tools)
-      owners[tool.name] += server.prefix ? 0 : 1;
-  }
-  // Wanted names first, so that a name is cut and hashed because of what the servers offer, not
-  // because of who came first.
-  std::map<std::string, size_t, std::less<>> wanted;
-  for (const ServerTools& server : servers) {
-    for (const Tool& tool : server.tools) {
-      wanted[wanted_name(server, tool, mode, owners[tool.name] > 1)] += 1;
-    }
-  }
+Catalogue Catalogue::build(std::vector<ServerTools> servers, PrefixMode mode, size_t name_max) {
   Catalogue catalogue;
   std::set<std::string, std::less<>> taken;
-  for (ServerTools& server : servers) {
-    for (Tool& tool : server.tools) {
-      CatalogueEntry entry;
-      entry.server = server.server;
-      entry.qualified = server.server + "." + tool.name;
-      const std::string name = wanted_name(server, tool, mode, owners[tool.name] > 1);
-      const bool first_wins = mode == PrefixMode::never && !server.prefix;
-      entry.listed_name = fit(name, entry.qualified, first_wins || wanted[name] == 1);
-      entry.tool = std::move(tool);
-      const bool listed = taken.insert(entry.listed_name).second;
-      (listed ? catalogue.entries_ : catalogue.unlisted_).push_back(std::move(entry));
-    }
+  for (Named& named : listed_names(servers, &ServerTools::tools, mode, name_max)) {
+    CatalogueEntry entry;
+    entry.server = named.server->server;
+    entry.qualified = named.qualified;
+    entry.listed_name = std::move(named.listed);
+    entry.is_held = named.server->held.contains(named.item->name);
+    entry.tool = std::move(*named.item);
+    const bool listed = taken.insert(entry.listed_name).second;
+    (listed ? catalogue.entries_ : catalogue.unlisted_).push_back(std::move(entry));
   }
-  std::sort(catalogue.entries_.begin(), catalogue.entries_.end(),
-            [](const auto& a, const auto& b) { return a.listed_name < b.listed_name; });
+  std::ranges::sort(catalogue.entries_, {}, &CatalogueEntry::listed_name);
+  taken.clear();
+  for (Named& named : listed_names(servers, &ServerTools::prompts, mode, name_max)) {
+    if (!taken.insert(named.listed).second) continue;
+    catalogue.prompts_.push_back(
+        {std::move(named.listed), named.server->server, std::move(*named.item)});
+  }
+  std::ranges::sort(catalogue.prompts_, {}, &CatalogueItem::listed_name);
+  catalogue.add_resources(servers);
   catalogue.index();
   return catalogue;
+}
+
+void Catalogue::add_resources(std::vector<ServerTools>& servers) {
+  std::set<std::string> uris, templates;
+  const auto add = [](ServerTools& server, std::vector<Item>& items, std::set<std::string>& taken,
+                      std::vector<CatalogueItem>& all) {
+    for (Item& item : items) {
+      if (!taken.insert(item.name).second) continue;
+      std::string name = item.name;
+      all.push_back({std::move(name), server.server, std::move(item)});
+    }
+  };
+  for (ServerTools& server : servers) {
+    if (server.offers_resources || !server.resources.empty() || !server.templates.empty()) {
+      with_resources_.push_back(server.server);
+    }
+    add(server, server.resources, uris, resources_);
+    add(server, server.templates, templates, templates_);
+  }
+  std::vector<std::string> in_turn;
+  for (const CatalogueItem& item : templates_)
+    in_turn.push_back(item.listed_name);
+  std::ranges::sort(resources_, {}, &CatalogueItem::listed_name);
+  std::ranges::sort(templates_, {}, &CatalogueItem::listed_name);
+  for (const std::string& name : in_turn)
+    templates_in_turn_.push_back(static_cast<size_t>(find_item(templates_, name) - &templates_[0]));
 }
 
 void Catalogue::index() {
   for (size_t i = 0; i < entries_.size() + unlisted_.size(); ++i) {
     by_qualified_.emplace(at(i).qualified, i);
   }
+}
+
+const CatalogueItem* Catalogue::find_prompt(std::string_view name) const {
+  return find_item(prompts_, name);
+}
+
+std::string_view Catalogue::server_of_resource(std::string_view uri) const {
+  if (const CatalogueItem* listed = find_item(resources_, uri)) return listed->server;
+  for (const size_t i : templates_in_turn_) {
+    if (fits_uri_template(templates_[i].listed_name, uri)) return templates_[i].server;
+  }
+  return with_resources_.size() == 1 ? std::string_view(with_resources_.front())
+                                     : std::string_view();
+}
+
+std::string_view Catalogue::server_of_template(std::string_view uri_template) const {
+  const CatalogueItem* found = find_item(templates_, uri_template);
+  return found == nullptr ? std::string_view() : std::string_view(found->server);
 }
 
 const CatalogueEntry& Catalogue::at(size_t i) const {

@@ -10,6 +10,8 @@
 namespace satgate::dialect::mcp {
 namespace {
 
+// For what stands around params or a result, so that a text need not grow in steps.
+constexpr size_t kEnvelopeRoom = 160;
 constexpr std::string_view kEnvelopeKeys[] = {"jsonrpc", "id",     "method",
                                               "params",  "result", "error"};
 constexpr std::string_view kParamsKeys[] = {
@@ -172,6 +174,23 @@ Result<std::string> travelling_meta(std::string_view raw, RawJson& json) {
   return out;
 }
 
+Result<std::string> with_name(std::string_view raw, std::string_view name, RawJson& json) {
+  TRY_ASSIGN(const auto members, json.members(raw));
+  std::string out;
+  JsonOut object(out);
+  object.object();
+  for (const RawMember& m : members) {
+    object.member(m.key);
+    if (m.key == "name") {
+      object.string(name);
+    } else {
+      object.raw(m.value);
+    }
+  }
+  object.end();
+  return out;
+}
+
 void append_envelope(std::string& out, std::string_view id) {
   out += R"({"jsonrpc":"2.0")";
   if (!id.empty()) out.append(R"(,"id":)").append(id);
@@ -259,17 +278,26 @@ Result<void> append_params(std::string& out, std::string_view params, const Para
   if (!rewrite.modern_meta.empty()) meta.append(rewrite.modern_meta).append(",");
   if (!meta.empty()) meta.pop_back();
 
+  const bool next_round = !rewrite.input_responses.empty() || !rewrite.request_state.empty();
+  out.reserve(out.size() + params.size() + rewrite.name.size() + rewrite.input_responses.size() +
+              meta.size() + kEnvelopeRoom);
   JsonOut object(out);
   object.object();
   for (const RawMember& m : members) {
     if (m.key == "_meta") continue;
+    if (next_round && (m.key == "inputResponses" || m.key == "requestState")) continue;
     object.member(m.key);
     if (m.key == "name" && !rewrite.name.empty()) {
       object.string(rewrite.name);
+    } else if (m.key == "ref" && !rewrite.ref_name.empty() && is_object(m.value)) {
+      TRY_ASSIGN(const auto ref, with_name(m.value, rewrite.ref_name, json));
+      object.raw(ref);
     } else {
       object.raw(m.value);
     }
   }
+  if (!rewrite.input_responses.empty()) object.key("inputResponses").raw(rewrite.input_responses);
+  if (!rewrite.request_state.empty()) object.key("requestState").raw(rewrite.request_state);
   if (!meta.empty()) object.key("_meta").raw("{" + meta + "}");
   object.end();
   return {};
@@ -296,6 +324,7 @@ Result<void> append_progress_params(std::string& out, std::string_view params,
 
 void append_request(std::string& out, std::string_view id, std::string_view method,
                     std::string_view params) {
+  out.reserve(out.size() + params.size() + kEnvelopeRoom);
   append_envelope(out, id);
   out += R"(,"method":)";
   append_json_string(out, method);
@@ -308,8 +337,14 @@ void append_notification(std::string& out, std::string_view method, std::string_
 }
 
 void append_result(std::string& out, std::string_view id, std::string_view result) {
+  out.reserve(out.size() + result.size() + kEnvelopeRoom);
+  begin_result(out, id);
+  out.append(result).append("}");
+}
+
+void begin_result(std::string& out, std::string_view id) {
   append_envelope(out, id);
-  out.append(R"(,"result":)").append(result).append("}");
+  out += R"(,"result":)";
 }
 
 void append_error(std::string& out, std::string_view id, std::string_view raw_error) {
@@ -317,13 +352,24 @@ void append_error(std::string& out, std::string_view id, std::string_view raw_er
   out.append(R"(,"error":)").append(raw_error).append("}");
 }
 
-void append_error(std::string& out, std::string_view id, const RpcError& error) {
+std::string error_object(const RpcError& error) {
   std::string raw;
   JsonOut json(raw);
   json.object().key("code").integer(error.code).key("message").string(error.message);
   if (!error.data.empty()) json.key("data").raw(error.data);
   json.end();
-  append_error(out, id, raw);
+  return raw;
+}
+
+void append_error(std::string& out, std::string_view id, const RpcError& error) {
+  append_error(out, id, error_object(error));
+}
+
+void readdress(std::string& response, std::string_view before, std::string_view id) {
+  std::string old_head, head;
+  append_envelope(old_head, before);
+  append_envelope(head, id);
+  if (response.starts_with(old_head)) response.replace(0, old_head.size(), head);
 }
 
 }  // namespace satgate::dialect::mcp

@@ -26,6 +26,7 @@ inline constexpr int kInvalidParams = -32602;
 inline constexpr int kInternalError = -32603;
 inline constexpr int kHeaderMismatch = -32020;      // 2026-07-28
 inline constexpr int kUnsupportedVersion = -32022;  // 2026-07-28
+inline constexpr int kMissingCapability = -32021;   // 2026-07-28
 inline constexpr int kBudgetDenied = -32000;        // CONTRACT.md, `mcp.denial: jsonrpc`
 inline constexpr int kPolicyDenied = -32001;
 inline constexpr int kRateDenied = -32004;
@@ -104,7 +105,11 @@ RpcResult<std::optional<std::string_view>> read_string_member(std::string_view p
 // How the params of a client become the params of an upstream.
 struct ParamsRewrite {
   std::string_view name = {};            // replaces `name` where there is one; empty: stays
+  std::string_view ref_name = {};        // replaces `ref.name`, as completion/complete has it
   std::string_view progress_token = {};  // raw; replaces the client's; empty: none is sent
+  // The next round of a call of 2026-07-28, both raw; empty: what the params have stays.
+  std::string_view input_responses = {};
+  std::string_view request_state = {};
   std::string_view modern_meta = {};  // raw members for a modern upstream ("\"k\":v,..."), or empty
 };
 
@@ -123,7 +128,13 @@ void append_request(std::string& out, std::string_view id, std::string_view meth
                     std::string_view params);
 void append_notification(std::string& out, std::string_view method, std::string_view params);
 void append_result(std::string& out, std::string_view id, std::string_view result);
+// Up to the result; a brace closes it.
+void begin_result(std::string& out, std::string_view id);
 void append_error(std::string& out, std::string_view id, std::string_view raw_error);
 void append_error(std::string& out, std::string_view id, const RpcError& error);  // id empty: null
+std::string error_object(const RpcError& error);                                  // raw
+
+// Puts another raw id into a response that was appended with `before` (and nothing in front of it).
+void readdress(std::string& response, std::string_view before, std::string_view id);
 
 }  // namespace satgate::dialect::mcp

@@ -6,6 +6,7 @@
 
 #include "dialect/mcp/catalogue.h"
 #include "dialect/mcp/message.h"
+#include "dialect/mcp/page_cursor.h"
 #include "dialect/mcp/reply.h"
 #include "dialect/mcp/version.h"
 
@@ -39,9 +40,20 @@ void forward(const Message& message, RawJson& json) {
   require(names == 1);
 }
 
+void read_rounds(const Message& message, RawJson& json) {
+  static_cast<void>(read_round_reply(message.params, json));
+  static_cast<void>(read_completion_ref(message.params, json));
+  const auto filter = read_listen(message.params, json);
+  if (!filter) return;
+  std::string out;
+  append_listen_acknowledged(out, *filter, "1");
+  for (const std::string& uri : filter->uris)
+    append_change(out, Change::resource, uri, "1");
+}
+
 void answer(const Message& message, RawJson& json) {
   std::string result;
-  if (!append_charged_result(result, message.result, Charge{}, Era::modern, json)) return;
+  if (!append_charged_result(result, message.result, Charge{}, Era::modern, true, json)) return;
   RawJson next;
   require(next.check(result).has_value());
 }
@@ -51,12 +63,15 @@ void answer(const Message& message, RawJson& json) {
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string_view text(reinterpret_cast<const char*>(data), size);
   RawJson json;
+  if (const auto after = read_page_cursor("tools/list", text))
+    require(page_cursor("tools/list", *after) == text);
   if (const auto envelope = read_envelope(text, json)) {
     for (const Message& message : envelope->messages) {
       McpHeaders headers;
       headers.protocol_version = kModernVersion;
       static_cast<void>(classify(message, headers, json));
       if (message.kind != Message::Kind::response) forward(message, json);
+      read_rounds(message, json);
     }
   }
   if (const auto message = read_upstream(text, json)) {
@@ -65,13 +80,14 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       std::vector<ServerTools> servers;
       servers.push_back({.server = "s", .prefix = std::nullopt, .tools = std::move(page->tools)});
       const auto catalogue = Catalogue::build(std::move(servers), PrefixMode::collision);
-      std::vector<ListedTool> listed;
+      std::vector<Listed> listed;
       for (const auto& entry : catalogue.entries()) {
         require(catalogue.find(entry.listed_name) == &entry);
-        listed.push_back({.entry = &entry, .price = satgate::Money::credits(1)});
+        listed.push_back(
+            {.item = &entry.tool, .name = entry.listed_name, .price = satgate::Money::credits(1)});
       }
       std::string out;
-      append_tools_list(out, listed, Era::modern);
+      append_list(out, "tools", listed, Era::modern);
       RawJson next;
       require(next.check(out).has_value());
     }

@@ -213,5 +213,38 @@ TEST(Message, NamedParamsOfEachMethod) {
   EXPECT_EQ(read_string_member(params, "cursor", json).value(), std::nullopt);
 }
 
+TEST(AppendParams, TheNextRoundReplacesWhatTheClientHadSaid) {
+  RawJson json;
+  const auto rewritten = [&](std::string_view params, const ParamsRewrite& rewrite) {
+    std::string out;
+    EXPECT_TRUE(append_params(out, params, rewrite, json));
+    return out;
+  };
+  const std::string_view params =
+      R"({"name":"a","inputResponses":{"k":1},"requestState":"old","arguments":{ }})";
+  EXPECT_EQ(rewritten(params, {}), params);
+  EXPECT_EQ(rewritten(params, {.input_responses = R"({"j":2})", .request_state = R"("new")"}),
+            R"({"name":"a","arguments":{ },"inputResponses":{"j":2},"requestState":"new"})");
+  EXPECT_EQ(rewritten(params, {.request_state = R"("new")"}),
+            R"({"name":"a","arguments":{ },"requestState":"new"})");
+}
+
+TEST(Readdress, AResponseGetsAnotherId) {
+  std::string text;
+  append_result(text, "7", R"({"id":7})");
+  readdress(text, "7", R"("b")");
+  EXPECT_EQ(text, R"({"jsonrpc":"2.0","id":"b","result":{"id":7}})");
+  readdress(text, "7", "8");  // it has another one
+  EXPECT_EQ(text, R"({"jsonrpc":"2.0","id":"b","result":{"id":7}})");
+}
+
+TEST(AppendParams, APromptIsNamedInTheReferenceOfACompletion) {
+  RawJson json;
+  std::string out;
+  ASSERT_TRUE(append_params(out, R"({"ref":{"type":"ref/prompt","name":"a"},"name":"b"})",
+                            {.ref_name = "own"}, json));
+  EXPECT_EQ(out, R"({"ref":{"type":"ref/prompt","name":"own"},"name":"b"})");
+}
+
 }  // namespace
 }  // namespace satgate::dialect::mcp

@@ -61,14 +61,6 @@ bool escapes_ok(std::string_view body, bool pairs) {
   return true;
 }
 
-// From behind the opening quote to the closing one.
-std::string_view string_body(const char* start) {
-  const char* p = start;
-  while (*p != '"')
-    p += *p == '\\' ? 2 : 1;
-  return {start, static_cast<size_t>(p - start)};
-}
-
 bool check_value(ondemand::value value, size_t depth);
 
 bool check_object(ondemand::value& value, size_t depth) {

@@ -54,6 +54,14 @@ class RawJson {
   std::deque<std::string> unescaped_;
 };
 
+// A string that simdjson has found, from behind its opening quote to before the closing one.
+inline std::string_view string_body(const char* start) {
+  const char* p = start;
+  while (*p != '"')
+    p += *p == '\\' ? 2 : 1;
+  return {start, static_cast<size_t>(p - start)};
+}
+
 // The text without the white space between its tokens, run by run, so that two ways to print one
 // value are told to be the same. The text must have passed check().
 template <class Take>

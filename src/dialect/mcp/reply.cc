@@ -12,16 +12,17 @@ namespace {
 // Lists depend on the token and on prices, so they are fresh for moments only.
 constexpr int64_t kListTtlMs = 5'000;
 constexpr int64_t kDiscoverTtlMs = 60'000;
+// For what is added to a result, so that its text need not grow in steps.
+constexpr size_t kMetaRoom = 256;
 
 void write_capabilities(JsonOut& json, const Capabilities& has) {
   json.key("capabilities").object();
-  if (has.tools) {
-    json.key("tools").object();
-    if (has.tools_list_changed) json.key("listChanged").boolean(true);
-    json.end();
+  if (has.tools) json.key("tools").object().key("listChanged").boolean(true).end();
+  if (has.resources) {
+    json.key("resources").object().key("subscribe").boolean(true);
+    json.key("listChanged").boolean(true).end();
   }
-  if (has.resources) json.key("resources").object().end();
-  if (has.prompts) json.key("prompts").object().end();
+  if (has.prompts) json.key("prompts").object().key("listChanged").boolean(true).end();
   if (has.completions) json.key("completions").object().end();
   if (has.logging) json.key("logging").object().end();
   json.end();
@@ -35,30 +36,76 @@ void write_freshness(JsonOut& json, int64_t ttl_ms, std::string_view scope) {
   json.key("ttlMs").integer(ttl_ms).key("cacheScope").string(scope);
 }
 
-std::string price_json(Money price, const Currency& currency) {
-  const std::string usd = format_usd(price, currency);
+std::string price_json(const Listed& listed, const Currency& currency) {
+  const std::string usd = format_usd(*listed.price, currency);
   std::string out;
   JsonOut json(out);
-  json.object().key("cost").money(price).key("unit").string("credits");
-  json.key("usd").string(std::string_view(usd).substr(0, usd.find(' '))).end();
+  json.object().key("cost").money(*listed.price).key("unit").string("credits");
+  json.key("usd").string(std::string_view(usd).substr(0, usd.find(' ')));
+  if (!listed.price_parts.empty()) {
+    json.key("at_most").boolean(true).key("parts").raw(listed.price_parts);
+  }
+  json.end();
   return out;
 }
 
-void append_listed_tool(std::string& out, const ListedTool& listed, const Currency& currency) {
-  const Tool& tool = listed.entry->tool;
-  out += tool.before_name;
-  append_json_string(out, listed.entry->listed_name);
-  out += tool.after_name;
-  if (listed.price || !tool.meta_members.empty()) {
-    out.append(R"(,"_meta":{)").append(tool.meta_members);
-    if (listed.price) {
-      if (!tool.meta_members.empty()) out += ',';
-      append_json_string(out, kMetaPrice);
-      out.append(":").append(price_json(*listed.price, currency));
-    }
-    out += '}';
+// The members of `_meta` that are ours. Neighbours in a list mostly have the same price and the
+// same that is left, so the text of the last ones is kept.
+class Figures {
+ public:
+  explicit Figures(const Currency& currency) : currency_(currency) {}
+
+  const std::string& price(const Listed& listed) {
+    const bool is_same =
+        !price_text_.empty() && *listed.price == price_ && listed.price_parts == price_parts_;
+    if (is_same) return price_text_;
+    price_ = *listed.price;
+    price_parts_ = listed.price_parts;
+    price_text_ = fmt::format(R"("{}":{})", kMetaPrice, price_json(listed, currency_));
+    return price_text_;
   }
+
+  const std::string& budget(Money remaining) {
+    if (!budget_text_.empty() && remaining == remaining_) return budget_text_;
+    remaining_ = remaining;
+    budget_text_ =
+        fmt::format(R"("{}":{{"remaining":{}}})", kMetaBudget, format_credits(remaining));
+    return budget_text_;
+  }
+
+ private:
+  const Currency& currency_;
+  Money price_, remaining_;
+  std::string price_parts_, price_text_, budget_text_;
+};
+
+void append_listed(std::string& out, const Listed& listed, Figures& figures) {
+  const Item& tool = *listed.item;
+  out += tool.before_name;
+  append_json_string(out, listed.name);
+  out += tool.after_name;
+  std::string_view before = R"(,"_meta":{)";
+  const auto add = [&](std::string_view members) {
+    out.append(before).append(members);
+    before = ",";
+  };
+  if (!tool.meta_members.empty()) add(tool.meta_members);
+  if (listed.price) add(figures.price(listed));
+  if (listed.remaining) add(figures.budget(*listed.remaining));
+  if (before == ",") out += '}';
   out += '}';
+}
+
+// A long list that grows by doubling is copied a few times, into pages that are new each time.
+void reserve_for(std::string& out, std::span<const Listed> items) {
+  constexpr size_t of_figures = 160, of_end = 8;
+  size_t size = out.size() + of_end;
+  for (const Listed& listed : items) {
+    const Item& item = *listed.item;
+    size += item.before_name.size() + listed.name.size() + item.after_name.size() +
+            item.meta_members.size() + of_figures;
+  }
+  out.reserve(size);
 }
 
 std::string credits(Money amount) {
@@ -98,9 +145,14 @@ void append_denial_result(std::string& out, const Denial& denial, const RequestI
 
 std::string charge_json(const Charge& charge) {
   std::string out;
+  out.reserve(kMetaRoom);
   JsonOut json(out);
   json.object().key("cost").money(charge.cost);
   if (charge.remaining) json.key("remaining").money(*charge.remaining);
+  if (charge.cache_age_seconds) {
+    json.key("cache").string("hit").key("age").integer(*charge.cache_age_seconds);
+  }
+  if (charge.withheld) json.key("withheld").boolean(true);
   json.key("request_id").string(to_string(charge.request)).end();
   return out;
 }
@@ -147,30 +199,28 @@ void append_empty_result(std::string& out, Era era) {
   out += era == Era::modern ? R"({"resultType":"complete"})" : "{}";
 }
 
-void append_tools_list(std::string& out, std::span<const ListedTool> tools, Era era,
-                       const Currency& currency) {
+void append_list(std::string& out, std::string_view member, std::span<const Listed> items, Era era,
+                 const Currency& currency, std::string_view next_cursor) {
   out += '{';
   if (era == Era::modern) {
     out += fmt::format(R"("resultType":"complete","ttlMs":{},"cacheScope":"private",)", kListTtlMs);
   }
-  out += R"("tools":[)";
+  append_json_string(out, member);
+  out += ":[";
+  reserve_for(out, items);
+  Figures figures(currency);
   bool first = true;
-  for (const ListedTool& tool : tools) {
+  for (const Listed& item : items) {
     if (!first) out += ',';
     first = false;
-    append_listed_tool(out, tool, currency);
+    append_listed(out, item, figures);
   }
-  out += "]}";
-}
-
-void append_empty_list(std::string& out, std::string_view member, Era era) {
-  JsonOut json(out);
-  json.object();
-  if (era == Era::modern) {
-    json.key("resultType").string("complete");
-    write_freshness(json, kListTtlMs, "private");
+  out += ']';
+  if (!next_cursor.empty()) {
+    out += R"(,"nextCursor":)";
+    append_json_string(out, next_cursor);
   }
-  json.member(member).array().end_array().end();
+  out += '}';
 }
 
 std::optional<DenialStyle> parse_denial_style(std::string_view text) {
@@ -194,6 +244,8 @@ std::string denial_text(const Denial& denial) {
     text += fmt::format(" Wait {} seconds before you try again.", *denial.retry_after_seconds);
   } else if (denial.resets_at) {
     text += " Until then the same call will be refused again.";
+  } else if (denial.refusal == Refusal::approval_required && !denial.approval_id.empty()) {
+    text += " Until then it will be refused again.";
   } else {
     text += " Do not repeat this call: it will be refused again.";
   }
@@ -227,6 +279,9 @@ int denial_error_code(Refusal refusal) {
     case Refusal::approval_required:
     case Refusal::approval_denied:
     case Refusal::account_blocked:
+    case Refusal::answer_unknown:
+    case Refusal::answer_denied:
+    case Refusal::payment_unavailable:
       return kPolicyDenied;
   }
   return kPolicyDenied;
@@ -249,22 +304,32 @@ void append_denial(std::string& out, std::string_view id, const Denial& denial,
 }
 
 Result<void> append_charged_result(std::string& out, std::string_view result,
-                                   const std::optional<Charge>& charge, Era era, RawJson& json) {
+                                   const std::optional<Charge>& charge, Era era, bool cacheable,
+                                   RawJson& json) {
   TRY_ASSIGN(const auto members, json.members(result));
+  out.reserve(out.size() + result.size() + kMetaRoom);
   std::string_view foreign;
-  bool has_type = false;
+  std::string_view type = "\"complete\"";
+  std::string_view ttl = "0";
   JsonOut object(out);
   object.object();
   for (const RawMember& m : members) {
     if (m.key == "_meta") {
       foreign = m.value;  // the last one counts, as for most readers
-      continue;
+    } else if (m.key == "resultType") {
+      type = m.value;
+    } else if (m.key == "ttlMs") {
+      ttl = m.value;
+    } else if (m.key != "cacheScope") {
+      object.member(m.key).raw(m.value);
     }
-    has_type = has_type || m.key == "resultType";
-    object.member(m.key).raw(m.value);
   }
-  if (era == Era::modern && !has_type) object.key("resultType").string("complete");
+  if (era == Era::modern) {
+    object.key("resultType").raw(type);
+    if (cacheable) object.key("ttlMs").raw(ttl).key("cacheScope").string("private");
+  }
   std::string meta;
+  meta.reserve(foreign.size() + kMetaRoom);
   JsonOut meta_out(meta);
   meta_out.object();
   TRY(write_foreign_meta(meta_out, foreign, json));

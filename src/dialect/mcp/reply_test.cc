@@ -29,11 +29,12 @@ Denial exhausted() {
 
 TEST(Reply, HandshakesSayWhoAndWhat) {
   std::string out;
-  append_initialize_result(out, "2025-06-18", {.tools_list_changed = true, .prompts = true},
+  append_initialize_result(out, "2025-06-18", {.prompts = true},
                            {.version = "0.1.0", .instructions = "Spend wisely"});
-  EXPECT_EQ(out, R"({"protocolVersion":"2025-06-18","capabilities":{"tools":{"listChanged":true},)"
-                 R"("prompts":{}},"serverInfo":{"name":"satgate","version":"0.1.0"},)"
-                 R"("instructions":"Spend wisely"})");
+  EXPECT_EQ(out,
+            R"({"protocolVersion":"2025-06-18","capabilities":{"tools":{"listChanged":true},)"
+            R"("prompts":{"listChanged":true}},"serverInfo":{"name":"satgate","version":"0.1.0"},)"
+            R"("instructions":"Spend wisely"})");
   out.clear();
   append_discover_result(out, {}, {.version = "0.1.0"});
   const Json discover = Json::parse(out);
@@ -51,27 +52,88 @@ TEST(Reply, ToolsAreListedWithPricesAndOtherwiseUntouched) {
       json);
   std::vector<ServerTools> servers = {{"s", "p_", std::move(page->tools)}};
   const auto catalogue = Catalogue::build(servers, PrefixMode::collision);
-  const std::vector<ListedTool> tools = {
-      {.entry = catalogue.find("p_a"), .price = Money::nano(1'500'000)},
-      {.entry = catalogue.find("p_b"), .price = Money::credits(2)}};
+  const Item& a = catalogue.find("p_a")->tool;
+  const Item& b = catalogue.find("p_b")->tool;
+  const std::vector<Listed> tools = {{.item = &a, .name = "p_a", .price = Money::nano(1'500'000)},
+                                     {.item = &b, .name = "p_b", .price = Money::credits(2)}};
   std::string out;
-  append_tools_list(out, tools, Era::legacy);
+  append_list(out, "tools", tools, Era::legacy);
   EXPECT_EQ(out,
             R"({"tools":[{"name":"p_a","inputSchema":{"const": 1.0},"_meta":{"io.satgate/price":)"
             R"({"cost":0.0015,"unit":"credits","usd":"0.0015"}}},{"name":"p_b","_meta":{"x":[ ],)"
             R"("io.satgate/price":{"cost":2,"unit":"credits","usd":"2.00"}}}]})");
 
   out.clear();
-  append_tools_list(out, {}, Era::modern);
+  append_list(out, "tools", {}, Era::modern);
   const Json modern = Json::parse(out);
   EXPECT_EQ(modern["cacheScope"], "private");  // the list depends on the token
   EXPECT_EQ(modern["resultType"], "complete");
   EXPECT_TRUE(modern["tools"].empty());
+  EXPECT_FALSE(modern.contains("nextCursor"));
+  out.clear();
+  append_list(out, "prompts", {}, Era::legacy, {}, "next");
+  EXPECT_EQ(out, R"({"prompts":[],"nextCursor":"next"})");
 
   out.clear();
-  const std::vector<ListedTool> unpriced = {{.entry = catalogue.find("p_a"), .price = {}}};
-  append_tools_list(out, unpriced, Era::legacy);
+  const std::vector<Listed> unpriced = {{.item = &a, .name = "p_a", .price = {}}};
+  append_list(out, "tools", unpriced, Era::legacy);
   EXPECT_EQ(out, R"({"tools":[{"name":"p_a","inputSchema":{"const": 1.0}}]})");
+}
+
+TEST(Reply, APriceThatDependsOnTheCallIsListedAsABound) {
+  RawJson json;
+  auto page = read_tools_page(R"({"tools":[{"name":"a"}]})", json);
+  const std::vector<Listed> tools = {{.item = &page->tools.front(),
+                                      .name = "a",
+                                      .price = Money::credits(2),
+                                      .price_parts = R"({"base":1})"}};
+  std::string out;
+  append_list(out, "tools", tools, Era::legacy);
+  EXPECT_EQ(Json::parse(out)["tools"][0]["_meta"]["io.satgate/price"],
+            Json::parse(R"({"cost":2,"unit":"credits","usd":"2.00","at_most":true,)"
+                        R"("parts":{"base":1}})"));
+}
+
+TEST(Reply, EachEntryHasItsOwnFiguresWhateverItsNeighbourHas) {
+  RawJson json;
+  auto page = read_tools_page(R"({"tools":[{"name":"a"}]})", json);
+  const auto line = [&](std::optional<int64_t> price, std::string parts,
+                        std::optional<int64_t> left) {
+    Listed one{.item = &page->tools.front(), .name = "a", .price = {}};
+    if (price) one.price = Money::credits(*price);
+    one.price_parts = std::move(parts);
+    if (left) one.remaining = Money::credits(*left);
+    return one;
+  };
+  const std::vector<Listed> tools = {
+      line(0, "", 0),  line(0, "", 0),   line(1, "", 0),          line(1, "{\"b\":1}", 5),
+      line(1, "", 5),  line({}, "", {}), line(1, "", 5),          line({}, "", 5),
+      line(2, "", {}), line(2, "", 5),   line(2, "{\"b\":2}", 6), line(2, "{\"b\":1}", 6)};
+  std::string whole;
+  append_list(whole, "tools", tools, Era::legacy);
+  const Json listed = Json::parse(whole)["tools"];
+  ASSERT_EQ(listed.size(), tools.size());
+  for (size_t i = 0; i < tools.size(); ++i) {
+    std::string alone;
+    append_list(alone, "tools", std::span(&tools[i], 1), Era::legacy);
+    EXPECT_EQ(listed[i], Json::parse(alone)["tools"][0]) << i;
+  }
+  EXPECT_EQ(listed[4]["_meta"]["io.satgate/budget"]["remaining"], 5);
+  EXPECT_FALSE(listed[4]["_meta"]["io.satgate/price"].contains("parts"));
+  EXPECT_FALSE(listed[5].contains("_meta"));
+}
+
+TEST(Reply, AChargeSaysWhetherTheAnswerIsAnOldOneOrWithheld) {
+  RawJson json;
+  Charge charge = {Money::credits(1), {}, {}};
+  charge.cache_age_seconds = 7;
+  charge.withheld = true;
+  std::string out;
+  ASSERT_TRUE(append_charged_result(out, "{}", charge, Era::legacy, false, json));
+  const Json said = Json::parse(out)["_meta"]["io.satgate/charge"];
+  EXPECT_EQ(said["cache"], "hit");
+  EXPECT_EQ(said["age"], 7);
+  EXPECT_EQ(said["withheld"], true);
 }
 
 TEST(Reply, ADenialReachesTheModelAndTheMachine) {
@@ -125,7 +187,7 @@ TEST(Reply, AReceiptIsAddedAndTheRestIsByteForByte) {
       .cost = Money::credits(1), .remaining = Money::credits(24), .request = request_id()};
   ASSERT_TRUE(append_charged_result(
       out, R"({"content":[ {"type":"text","text":"\ud83d"} ],"structuredContent":{"n":1.0e10}})",
-      charge, Era::legacy, json));
+      charge, Era::legacy, false, json));
   EXPECT_EQ(out,
             R"({"content":[ {"type":"text","text":"\ud83d"} ],"structuredContent":{"n":1.0e10},)"
             R"("_meta":{"io.satgate/charge":{"cost":1,"remaining":24,)"
@@ -138,9 +200,26 @@ TEST(Reply, AReceiptCannotBeForged) {
   std::string out;
   ASSERT_TRUE(append_charged_result(
       out, R"({"_meta":{"a":1},"content":[],"_meta":{"io.satgate\/charge":{"cost":0},"k":2}})",
-      std::nullopt, Era::modern, json));
+      std::nullopt, Era::modern, false, json));
   EXPECT_EQ(out, R"({"content":[],"resultType":"complete","_meta":{"k":2}})");
-  EXPECT_FALSE(append_charged_result(out, "[1]", std::nullopt, Era::legacy, json));
+  EXPECT_FALSE(append_charged_result(out, "[1]", std::nullopt, Era::legacy, false, json));
+}
+
+// What one token may read is not for another, whatever a server says; and each era gets its own.
+TEST(Reply, WhatIsReadIsPrivate) {
+  RawJson json;
+  std::string out;
+  const std::string_view read =
+      R"({"contents":[],"resultType":"complete","ttlMs":60000,"cacheScope":"public"})";
+  ASSERT_TRUE(append_charged_result(out, read, std::nullopt, Era::modern, true, json));
+  EXPECT_EQ(out, R"({"contents":[],"resultType":"complete","ttlMs":60000,"cacheScope":"private"})");
+  out.clear();
+  ASSERT_TRUE(
+      append_charged_result(out, R"({"contents":[]})", std::nullopt, Era::modern, true, json));
+  EXPECT_EQ(out, R"({"contents":[],"resultType":"complete","ttlMs":0,"cacheScope":"private"})");
+  out.clear();
+  ASSERT_TRUE(append_charged_result(out, read, std::nullopt, Era::legacy, true, json));
+  EXPECT_EQ(out, R"({"contents":[]})");
 }
 
 TEST(Reply, ErrorResultsAreTold) {

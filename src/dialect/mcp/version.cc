@@ -10,9 +10,9 @@ namespace satgate::dialect::mcp {
 namespace {
 
 constexpr std::string_view kModernMethods[] = {
-    "server/discover",    "tools/list",     "tools/call",     "prompts/list",
-    "prompts/get",        "resources/list", "resources/read", "resources/templates/list",
-    "completion/complete"};
+    "server/discover",     "tools/list",          "tools/call",     "prompts/list",
+    "prompts/get",         "resources/list",      "resources/read", "resources/templates/list",
+    "completion/complete", "subscriptions/listen"};
 
 constexpr std::string_view kEncodedStart = "=?base64?";
 constexpr std::string_view kEncodedEnd = "?=";
@@ -90,6 +90,13 @@ std::string_view negotiate(std::string_view requested) {
     if (version == requested) return version;
   }
   return kLatestLegacy;
+}
+
+std::string agreed_version(std::string_view response, RawJson& json) {
+  const auto message = read_upstream(response, json);
+  if (!message || message->result.empty()) return {};
+  const auto version = read_string_member(message->result, "protocolVersion", json);
+  return version ? std::string(version->value_or("")) : std::string();
 }
 
 bool is_modern_method(std::string_view method) {

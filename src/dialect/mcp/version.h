@@ -47,6 +47,9 @@ struct McpHeaders {
 // A session header plays no part: a modern request ignores it.
 RpcResult<Era> classify(const Message& message, const McpHeaders& headers, RawJson& json);
 
+// What the response to an `initialize` has agreed on; empty where it says nothing we can read.
+std::string agreed_version(std::string_view response, RawJson& json);
+
 // Methods a modern request may name; anything else is 404 and -32601.
 bool is_modern_method(std::string_view method);
 

@@ -12,11 +12,13 @@ std::expected<void, BadRequest> read_tier(dom::element value, LlmRequest& reques
   if (value.get_string().get(tier)) {
     return std::unexpected(BadRequest{"service_tier must be a string"});
   }
-  if (tier == "flex") {
+  if (tier == "default") {
+    request.tier = ServiceTier::standard;
+  } else if (tier == "flex") {
     request.tier = ServiceTier::flex;
   } else if (tier == "priority") {
     request.tier = ServiceTier::priority;
-  } else if (tier != "auto" && tier != "default" && request.unbounded.empty()) {
+  } else if (tier != "auto" && request.unbounded.empty()) {
     request.unbounded = "service_tier";
   }
   return {};

@@ -277,6 +277,12 @@ struct RequestReader {
     if (!value.is_null()) request.whole_context = true;
   }
 
+  void read_previous(dom::element value) {
+    read_stored(value);
+    std::string_view id;
+    if (!value.get_string().get(id)) request.stored_id = id;
+  }
+
   std::expected<void, BadRequest> read(size_t member, dom::element value) {
     bool background = false;  // changes when the answer comes, not what it may cost
     switch (member) {
@@ -311,6 +317,7 @@ struct RequestReader {
       case kModalities:
         return note_unbounded(unbounded_modalities(value));
       case kPreviousResponse:
+        return read_previous(value);
       case kConversation:
         return read_stored(value);
       case kPrompt:
@@ -349,6 +356,10 @@ bool ResponsesReader::change(JsonText& body, const LlmEdit& edit, std::string& o
   }
   patches.apply(body.text(), out);
   return true;
+}
+
+std::string_view ResponsesReader::read_stored_id(dom::element answer) const {
+  return id_of_answer(answer);
 }
 
 std::optional<Usage> ResponsesReader::read_answer(dom::element answer) const {

@@ -19,6 +19,7 @@ class ResponsesReader final : public BodyReader {
   std::expected<LlmRequest, BadRequest> read(simdjson::dom::object members) const override;
   bool change(JsonText& body, const LlmEdit& edit, std::string& out) const override;
   std::optional<Usage> read_answer(simdjson::dom::element answer) const override;
+  std::string_view read_stored_id(simdjson::dom::element answer) const override;
 };
 
 }  // namespace satgate::dialect::openai

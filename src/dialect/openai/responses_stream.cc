@@ -2,6 +2,7 @@
 
 #include "base/json_out.h"
 #include "base/text.h"
+#include "dialect/body.h"
 #include "dialect/json_text.h"
 #include "dialect/openai/usage.h"
 
@@ -33,7 +34,14 @@ struct ResponsesStream::State {
   bool complete = false;
   std::optional<Usage> final_usage;
   std::string added;
+  std::string id;
   JsonText json;
+
+  // Every event that holds the response has it; the first comes before any text.
+  void read_id(dom::element event) {
+    dom::element response;
+    if (id.empty() && !event.at_key("response").get(response)) id = id_of_answer(response);
+  }
 
   void read_final(dom::element event) {
     dom::element response;
@@ -52,6 +60,7 @@ struct ResponsesStream::State {
     if (event->at_key("type").get_string().get(type)) type = {};
     std::string_view delta;
     if (is_output(type) && !event->at_key("delta").get_string().get(delta)) added = delta;
+    read_id(*event);
     if (is_final(type)) read_final(*event);
     return is_final(type) || is_error(*event, type);
   }
@@ -67,6 +76,9 @@ ResponsesStream::Step ResponsesStream::on_data(std::string_view data) {
   return {.ends = true};
 }
 
+std::string_view ResponsesStream::stored_id() const {
+  return state_->id;
+}
 std::string_view ResponsesStream::added_text() const {
   return state_->added;
 }

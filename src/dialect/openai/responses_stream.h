@@ -20,6 +20,7 @@ class ResponsesStream final : public LlmStream {
   Step on_data(std::string_view data) override;
   // The response was said to be completed, incomplete or failed, or an error or `[DONE]` was seen.
   bool complete() const override;
+  std::string_view stored_id() const override;
   std::string_view added_text() const override;
   uint64_t reported_output() const override;
   const std::optional<Usage>& usage() const override;  // only once it is final

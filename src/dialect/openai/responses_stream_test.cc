@@ -102,6 +102,17 @@ TEST(ResponsesStream, TheLargerOfTwoReports) {
   EXPECT_EQ(stream.usage()->output, 50u);
 }
 
+TEST(ResponsesStream, TheIdIsThereFromTheFirstEventOn) {
+  ResponsesStream stream;
+  EXPECT_EQ(stream.stored_id(), "");
+  stream.on_data(R"({"type":"response.output_text.delta","item_id":"msg_1","delta":"a"})");
+  EXPECT_EQ(stream.stored_id(), "");
+  stream.on_data(R"({"type":"response.created","response":{"id":"resp_1","usage":null}})");
+  EXPECT_EQ(stream.stored_id(), "resp_1");
+  stream.on_data(R"({"type":"response.completed","response":{"id":"resp_2"}})");
+  EXPECT_EQ(stream.stored_id(), "resp_1") << "one answer has one id";
+}
+
 TEST(ResponsesStream, AnErrorIsAWholeEvent) {
   constexpr std::string_view head = "event: error\ndata: ";
   const std::string event = responses_stream_error("upstream_cut", "a \"quoted\"\nline");

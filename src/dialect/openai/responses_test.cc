@@ -60,6 +60,30 @@ TEST(ResponsesPeek, ReadsWhatDecides) {
   EXPECT_EQ(request->unbounded, "");
 }
 
+TEST(ResponsesPeek, WhatItGoesOnFrom) {
+  ResponsesReader reader;
+  EXPECT_EQ(reader.peek(body(R"("previous_response_id":"resp_\u0031")"))->stored_id, "resp_1");
+  for (const auto* members :
+       {"", R"("previous_response_id":null)", R"("previous_response_id":7)",
+        R"("conversation":"conv_1")", R"("metadata":{"previous_response_id":"resp_1"})"}) {
+    EXPECT_EQ(reader.peek(body(members))->stored_id, "") << members;
+  }
+  EXPECT_EQ(complaint(body(R"("previous_response_id":"a","previous_response_id":"b")")),
+            "a member that decides about cost appears twice");
+}
+
+TEST(ResponsesUsage, AndTheIdUnderWhichItIsStored) {
+  ResponsesReader reader;
+  EXPECT_EQ(reader.stored_id(), "");
+  EXPECT_FALSE(reader.usage(R"({"id":"resp_1","status":"queued","usage":null})"));
+  EXPECT_EQ(reader.stored_id(), "resp_1");
+  for (const auto* answer : {R"({"id":7})", R"({"id":""})", R"({"id":"a/../b"})", R"([])", "x",
+                             R"({"response":{"id":"resp_1"}})"}) {
+    EXPECT_FALSE(reader.usage(answer));
+    EXPECT_EQ(reader.stored_id(), "") << answer;
+  }
+}
+
 TEST(ResponsesPeek, AbsentAndNullAreTheSame) {
   for (const auto* members :
        {"", R"("stream":null,"background":null,"max_output_tokens":null,"instructions":null,)"

@@ -18,8 +18,9 @@ TEST(Tier, IsReadFromRequests) {
     EXPECT_TRUE(one && two && one->tier == two->tier) << tier;
     return one->tier;
   };
-  EXPECT_EQ(asked("null"), ServiceTier::standard);
-  EXPECT_EQ(asked(R"("auto")"), ServiceTier::standard);
+  EXPECT_EQ(asked("null"), std::nullopt);
+  EXPECT_EQ(asked(R"("auto")"), std::nullopt);
+  EXPECT_EQ(asked(R"("default")"), ServiceTier::standard);
   EXPECT_EQ(asked(R"("flex")"), ServiceTier::flex);
   EXPECT_EQ(asked(R"("priority")"), ServiceTier::priority);
 }

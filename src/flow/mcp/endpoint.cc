@@ -2,12 +2,11 @@
 
 #include <fmt/format.h>
 
+#include "base/crypto.h"
 #include "base/text.h"
+#include "flow/authorization.h"
 #include "flow/credential.h"
 #include "flow/exchange.h"
-#include "flow/mcp/hub.h"
-#include "flow/mcp/tool_call.h"
-#include "flow/mcp/visibility.h"
 #include "flow/respond.h"
 #include "wire/url.h"
 
@@ -16,10 +15,6 @@ namespace satgate::flow::mcp {
 namespace dm = dialect::mcp;
 
 namespace {
-
-bool is_loopback(std::string_view host) {
-  return host == "localhost" || host.starts_with("127.") || host == "::1";
-}
 
 // A browser page must not reach a gateway on the loopback by DNS rebinding (MCP, "Security"): there
 // a page's own name may point to us, so an Origin that equals the Host proves nothing.
@@ -30,29 +25,20 @@ bool origin_is_fine(const wire::RequestHead& request, const Settings& settings) 
   if (scheme == origin->npos) return false;
   const auto authority = wire::parse_authority(origin->substr(scheme + 3));
   if (!authority) return false;
-  if (is_loopback(authority->host)) return true;
-  const auto listener = wire::parse_authority(settings.server.address);
-  if (!listener || is_loopback(listener->host)) return false;
+  const HostRules& hosts = settings.server.hosts;
+  if (is_loopback_host(authority->host) || hosts.names(authority->host)) return true;
+  if (hosts.on_loopback()) return false;
   const auto own = wire::parse_authority(request.host);
   return own && equals_ignore_case(own->host, authority->host);
 }
 
-// What is offered here is what is governed: tools. Resources and prompts have no price yet.
-constexpr dm::Capabilities kCapabilities{.tools = true,
-                                         .tools_list_changed = false,
-                                         .resources = false,
-                                         .prompts = false,
-                                         .completions = false,
-                                         .logging = false};
-
 // For requests that spend nothing: who is it? A conversation that is never forwarded.
 class Handshake final : public Conversation {
  public:
-  Handshake(const Settings& settings, const Call& call, Credential credential)
-      : settings_(settings), call_(call), credential_(credential) {}
-  const Call& call() const override { return call_; }
-  const Settings& settings() const override { return settings_; }
-  Credential credential() const override { return credential_; }
+  explicit Handshake(const Visit& visit) : visit_(visit) {}
+  const Call& call() const override { return visit_.base; }
+  const Settings& settings() const override { return *visit_.settings; }
+  Credential credential() const override { return visit_.credential; }
   net::Task<bool> add_content(SipHash&) override { co_return false; }
   net::Task<flow::Outcome> forward(const Passing&) override { co_return flow::Outcome{}; }
   net::Task<> complete(const Settled&) override { co_return; }
@@ -60,9 +46,7 @@ class Handshake final : public Conversation {
   net::Task<> fail(const Fault&) override { co_return; }
 
  private:
-  const Settings& settings_;
-  const Call& call_;
-  Credential credential_;
+  const Visit& visit_;
 };
 
 bool any_observing(const Settings& settings) {
@@ -72,43 +56,53 @@ bool any_observing(const Settings& settings) {
   return false;
 }
 
+// Sessions and rounds belong to it. What can be read in memory is not the credential itself.
+std::string principal_of(const Credential& credential) {
+  if (credential.text.empty()) return "anonymous";
+  const Hash256 hash = sha256(credential.text);
+  return std::string(reinterpret_cast<const char*>(hash.data()), 15);  // as long as needs no memory
+}
+
+// The modern era has neither GET nor DELETE; without a session there is nothing to hear, or to end.
+bool may_come_so(const wire::RequestHead& request) {
+  if (request.path == "/sse") return request.method == "GET";
+  if (request.method == "POST") return true;
+  if (request.path == "/message") return false;
+  const bool is_of_session = request.method == "GET" || request.method == "DELETE";
+  return is_of_session && request.fields.find("mcp-session-id");
+}
+
+// Of a refused call, where `mcp.denial` says it by the status.
+std::string challenge_of(const Visit& visit) {
+  const bool is_refusal = visit.status == 403 && visit.last_call && visit.last_call->refused();
+  if (!is_refusal) return {};
+  return challenge(*visit.settings, visit.http.request(), visit.http.is_tls(),
+                   *visit.last_call->refused());
+}
+
+net::Task<> refuse_method(net::ServerExchange& http, const RequestId& id) {
+  const std::string_view allowed = http.request().path == "/sse"       ? "GET"
+                                   : http.request().path == "/message" ? "POST"
+                                                                       : "POST, GET, DELETE";
+  http.response(405).field("allow", allowed).field("x-request-id", to_string(id));
+  const auto sent = co_await http.send("");
+  (void)sent;
+}
+
 }  // namespace
 
-struct Endpoint::Visit {
-  Visit(net::ServerExchange& exchange, const Call& first, Snapshot snapshot)
-      : http(exchange),
-        base(first),
-        settings(std::move(snapshot.settings)),
-        hub(std::move(snapshot.hub)) {}
+bool Endpoint::serves(const wire::RequestHead& request) {
+  if (request.path == "/mcp") return true;
+  if (request.path == "/message") return request.query.find("sessionId=") != request.query.npos;
+  const auto accept = request.fields.find("accept");
+  return request.path == "/sse" && accept && accept->find("text/event-stream") != accept->npos;
+}
 
-  net::ServerExchange& http;
-  Call base;
-  Call call;  // the tools/call at hand
-  std::shared_ptr<const Settings> settings;
-  std::shared_ptr<Hub> hub;
-  std::shared_ptr<const dm::Catalogue> catalogue;
-  Credential credential;
-  dm::McpHeaders headers;
-  dm::RawJson json;
-  std::string answers;  // responses; joined by commas in a batch
-  std::unique_ptr<ToolCall>
-      last_call;  // its figures stand in the head of an answer that is one call
-  int status = 200;
-  bool is_batch = false;
-
-  void begin_answer() {
-    if (!answers.empty()) answers += ',';
-  }
-  void answer_error(std::string_view id, const dm::RpcError& error) {
-    begin_answer();
-    dm::append_error(answers, id, error);
-    status = error.http_status;
-  }
-  void answer_result(std::string_view id, std::string_view result) {
-    begin_answer();
-    dm::append_result(answers, id, result);
-  }
-};
+// Also while a stream is open: a token may expire, or be revoked.
+std::optional<Denial> Endpoint::judge(Visit& visit) {
+  const Handshake handshake(visit);
+  return judge_credential(worker_, handshake);
+}
 
 net::Task<> Endpoint::handle(net::ServerExchange& http, Call call, Snapshot snapshot) {
   call.protocol = Protocol::mcp;
@@ -118,53 +112,51 @@ net::Task<> Endpoint::handle(net::ServerExchange& http, Call call, Snapshot snap
     co_return co_await respond_error(http, Protocol::mcp, call.id, 403, "origin_denied",
                                      "Requests from this web origin are not accepted.");
   }
-  if (request.method != "POST") {
-    http.response(405).field("allow", "POST").field("x-request-id", to_string(call.id));
-    (void)co_await http.send("");
-    co_return;
-  }
-  co_await handle_post(http, call, std::move(snapshot));
-}
-
-net::Task<> Endpoint::handle_post(net::ServerExchange& http, Call call, Snapshot snapshot) {
   if (!snapshot.hub) {
     co_return co_await respond_error(http, Protocol::mcp, call.id, 503, "gateway_failed",
                                      "The MCP servers are not started.");
   }
-  Visit visit(http, call, std::move(snapshot));
-  visit.catalogue = visit.hub->catalogue();
-  visit.credential = find_credential(http.request().fields);
-  const Settings& settings = *visit.settings;
-  visit.base.mode = any_observing(settings) ? Mode::observe : settings.mode;
-  const Handshake handshake(settings, visit.base, visit.credential);
-  if (const std::optional<Denial> denial = judge_credential(worker_, handshake)) {
-    co_return co_await respond_denial(http, visit.base, *denial, settings);
+  Visit visit(http, call, std::move(snapshot), readers_);
+  if (!may_come_so(request)) co_return co_await refuse_method(http, call.id);
+  visit.credential = find_credential(request.fields);
+  visit.principal = principal_of(visit.credential);
+  visit.base.mode = any_observing(*visit.settings) ? Mode::observe : visit.settings->mode;
+  if (const std::optional<Denial> denial = judge(visit)) {
+    co_return co_await respond_denial(http, visit.base, *denial, *visit.settings);
   }
-  const auto body = co_await http.read_body_all(settings.body_bytes_max);
-  if (!body) co_return co_await respond_fault(http, visit.base, body.error());
-  const wire::Fields& fields = http.request().fields;
+  if (request.path == "/sse") co_return co_await open_sse(visit);
+  if (request.path == "/message") co_return co_await take_sse_message(visit);
+  if (request.method == "POST") co_return co_await handle_post(visit);
+  co_await handle_session(visit);
+}
+
+net::Task<> Endpoint::handle_session(Visit& visit) {
+  if (!find_session(visit)) co_return co_await send_answers(visit);
+  if (visit.http.request().method == "GET") co_return co_await stream_session(visit);
+  end_session(visit, *visit.session);
+  co_await send_answers(visit);
+}
+
+net::Task<> Endpoint::handle_post(Visit& visit) {
+  const auto body = co_await visit.http.read_body_all(visit.settings->body_bytes_max);
+  if (!body) co_return co_await respond_fault(visit.http, visit.base, body.error());
+  const wire::Fields& fields = visit.http.request().fields;
   visit.headers = {fields.find("mcp-protocol-version"), fields.find("mcp-method"),
                    fields.find("mcp-name")};
-  auto envelope = dm::read_envelope(*body, visit.json);
+  const auto accept = fields.find("accept");
+  visit.takes_events = accept && accept->find("text/event-stream") != accept->npos;
+  co_await answer_body(visit, *body);
+  if (!visit.answered) co_await send_answers(visit);
+}
+
+net::Task<> Endpoint::answer_body(Visit& visit, std::string_view body) {
+  const auto envelope = dm::read_envelope(body, visit.json);
   if (!envelope) {
     visit.answer_error({}, envelope.error());
-  } else {
-    co_await answer_messages(visit, *envelope);
-  }
-  if (visit.answers.empty()) {
-    http.response(202);
-    (void)co_await http.send("");
     co_return;
   }
-  wire::HeadWriter& head = http.response(visit.status);
-  head.field("content-type", "application/json");
-  if (visit.last_call && !visit.is_batch) {
-    visit.last_call->write_fields(head);
-  } else {
-    head.field("x-request-id", to_string(call.id));
-  }
-  if (visit.status >= 400) head.field("x-should-retry", "false");
-  (void)co_await http.send(visit.answers);
+  visit.is_batch = envelope->is_batch;
+  co_await answer_messages(visit, *envelope);
 }
 
 net::Task<> Endpoint::answer_messages(Visit& visit, const dm::Envelope& envelope) {
@@ -176,90 +168,98 @@ net::Task<> Endpoint::answer_messages(Visit& visit, const dm::Envelope& envelope
   }
 }
 
-net::Task<> Endpoint::answer_message(Visit& visit, const dm::Message& message) {
-  // Answers to requests of ours, and notifications: taken, nothing to say.
-  if (message.kind != dm::Message::Kind::request) co_return;
-  const auto era = dm::classify(message, visit.headers, visit.json);
-  if (!era) {
-    visit.answer_error(message.id, era.error());
+net::Task<> Endpoint::send_answers(Visit& visit) {
+  if (visit.answers.empty()) {
+    visit.http.response(visit.status == 200 ? 202 : visit.status);
+    const auto sent = co_await visit.http.send("");
+    (void)sent;
     co_return;
   }
-  co_await answer_request(visit, message, *era);
+  wire::HeadWriter& head = visit.http.response(visit.status);
+  head.field("content-type", "application/json");
+  if (visit.last_call && !visit.is_batch) {
+    visit.last_call->write_fields(head);
+  } else {
+    head.field("x-request-id", to_string(visit.base.id));
+  }
+  if (const std::string wanted = challenge_of(visit); !wanted.empty()) {
+    head.field("www-authenticate", wanted);
+  }
+  if (!visit.session_id.empty()) head.field("mcp-session-id", visit.session_id);
+  if (visit.status >= 400) head.field("x-should-retry", "false");
+  const auto sent = co_await visit.http.send(visit.answers);
+  (void)sent;
+}
+
+// A session that is not there, or somebody else's, is one answer: nobody learns which ones exist.
+bool Endpoint::find_session(Visit& visit) {
+  const auto id = visit.http.request().fields.find_single("mcp-session-id");
+  if (visit.session || !id) return true;
+  Sessions& sessions = worker_.gateway.mcp_clients.sessions;
+  visit.session = sessions.find(*id, visit.principal, visit.base.at);
+  if (visit.session) return true;
+  visit.answer_error({}, {.code = dm::kPolicyDenied,
+                          .message = "Session not found: it has ended, or never was. "
+                                     "Send initialize again.",
+                          .data = {},
+                          .http_status = 404});
+  return false;
+}
+
+void Endpoint::end_session(Visit& visit, Session& session) {
+  const auto ended = worker_.gateway.mcp_clients.sessions.close(session.id(), visit.principal);
+  if (!ended) return;
+  ended->close();
+  if (const auto hub = worker_.gateway.hub()) hub->release(ended->id(), ended->watched());
+}
+
+net::Task<> Endpoint::answer_message(Visit& visit, const dm::Message& message) {
+  const auto era = dm::classify(message, visit.headers, visit.json);
+  if (!era) {
+    if (message.kind == dm::Message::Kind::request || !visit.is_batch) {
+      visit.answer_error(message.id, era.error());
+    }
+    co_return;
+  }
+  const bool is_legacy = *era == dm::Era::legacy && message.method != "initialize";
+  if (is_legacy && !find_session(visit)) co_return;
+  switch (message.kind) {
+    case dm::Message::Kind::request:
+      co_return co_await answer_request(visit, message, *era);
+    case dm::Message::Kind::notification:
+      take_notification(visit, message);
+      co_return;
+    case dm::Message::Kind::response:
+      if (!visit.session) co_return;
+      Outcome outcome{std::string(message.result), std::string(message.error)};
+      visit.session->answer(message.id, std::move(outcome));
+  }
+}
+
+void Endpoint::take_notification(Visit& visit, const dm::Message& message) {
+  if (!visit.session) return;
+  if (message.method == "notifications/roots/list_changed") {
+    return visit.hub->roots_changed(visit.session->id());
+  }
+  if (message.method != "notifications/cancelled") return;
+  const auto members = visit.json.members(message.params.empty() ? "{}" : message.params);
+  if (!members) return;
+  for (const dm::RawMember& member : *members) {
+    if (member.key == "requestId") visit.session->cancel_call(std::string(member.value));
+  }
 }
 
 net::Task<> Endpoint::answer_request(Visit& visit, const dm::Message& message, dm::Era era) {
   const std::string_view method = message.method;
-  if (method == "tools/call") co_return co_await call_tool(visit, message, era);
-  if (method == "tools/list") {
-    list_tools(visit, message, era);
-  } else if (method == "initialize") {
-    initialize(visit, message);
-  } else if (method == "server/discover") {
-    std::string result;
-    dm::append_discover_result(result, kCapabilities, {.version = SATGATE_VERSION});
-    visit.answer_result(message.id, result);
-  } else if (method == "ping" || method == "logging/setLevel") {
-    std::string result;
-    dm::append_empty_result(result, era);
-    visit.answer_result(message.id, result);
-  } else {
-    answer_unoffered(visit, message, era);
+  if (answer_agent_tool(visit, message, era)) co_return;
+  if (GovernedCall::governs(method)) co_return co_await make_call(visit, message, era);
+  if (answer_at_once(visit, message, era)) co_return;
+  if (era == dm::Era::modern && method == "subscriptions/listen" && !visit.is_batch) {
+    co_return co_await listen(visit, message);
   }
-}
-
-void Endpoint::initialize(Visit& visit, const dm::Message& message) {
-  auto version = dm::read_string_member(message.params, "protocolVersion", visit.json);
-  if (!version) return visit.answer_error(message.id, version.error());
-  std::string result;
-  dm::append_initialize_result(result, dm::negotiate(version->value_or("")), kCapabilities,
-                               {.version = SATGATE_VERSION});
-  visit.answer_result(message.id, result);
-}
-
-void Endpoint::list_tools(Visit& visit, const dm::Message& message, dm::Era era) {
-  const auto tools =
-      visible_tools(worker_, *visit.settings, *visit.catalogue, visit.credential, visit.base);
-  std::string result;
-  dm::append_tools_list(result, tools, era, visit.settings->currency);
-  visit.answer_result(message.id, result);
-}
-
-net::Task<> Endpoint::call_tool(Visit& visit, const dm::Message& message, dm::Era era) {
-  const auto asked = dm::read_tool_call(message.params, visit.json);
-  if (!asked) {
-    visit.answer_error(message.id, asked.error());
-    co_return;
-  }
-  const dm::CatalogueEntry* entry = visit.catalogue->find(asked->name);
-  if (entry == nullptr) {
-    visit.answer_error(message.id,
-                       {dm::kInvalidParams, fmt::format("Unknown tool: {}", asked->name), {}, 200});
-    co_return;
-  }
-  visit.call = tool_call_of(*visit.settings, *entry, visit.base);
-  visit.call.id = ordered_id<RequestId>(visit.base.at);
-  visit.call.input_bytes = message.params.size();
-  const ToolCall::Request request{message.id, message.params, asked->arguments, era};
-  visit.last_call = std::make_unique<ToolCall>(*visit.settings, *visit.hub, visit.json, visit.call,
-                                               visit.credential, request);
-  co_await exchange(worker_, *visit.last_call);
-  visit.begin_answer();
-  visit.answers += visit.last_call->answer();
-  visit.status = visit.last_call->http_status();
-}
-
-// What has no price does not pass. Lists are empty, so that clients that ask anyway are content.
-void Endpoint::answer_unoffered(Visit& visit, const dm::Message& message, dm::Era era) {
-  const std::string_view method = message.method;
-  if (method == "resources/list" || method == "prompts/list" ||
-      method == "resources/templates/list") {
-    const std::string_view member = method == "prompts/list"     ? "prompts"
-                                    : method == "resources/list" ? "resources"
-                                                                 : "resourceTemplates";
-    std::string result;
-    dm::append_empty_list(result, member, era);
-    visit.answer_result(message.id, result);
-    return;
+  if (era == dm::Era::legacy &&
+      (method == "resources/subscribe" || method == "resources/unsubscribe")) {
+    co_return co_await change_watch(visit, message);
   }
   const std::string text = fmt::format("Method not found: {}", method);
   const int status = era == dm::Era::modern ? 404 : 200;

@@ -39,8 +39,14 @@ net::Task<> HttpFixture::handle(net::ServerExchange& http) {
     co_await http.send("");
     co_return;
   }
+  if (message["method"] == "logging/setLevel") {
+    levels += 1;
+    co_await net::sleep(http.loop(), milliseconds(level_pause));
+    level_set = true;
+  }
   if (message["method"] == "tools/call") {
     calls += 1;
+    if (!level_set) too_early += 1;
     const std::string tool = message["params"]["name"];
     if (tool != "http_echo") co_return co_await misbehave(http, tool);
   }
@@ -54,9 +60,11 @@ Json HttpFixture::result_of(const Json& message, std::string& session) {
   const std::lock_guard lock(mutex_);
   if (message["method"] == "initialize") {
     session = "session-" + std::to_string(++opened_);
+    Json offers = {{"tools", Json::object()}, {"resources", Json::object()}};
+    if (level_pause >= 0) offers["logging"] = Json::object();
     sessions_.insert(session);
     return {{"protocolVersion", "2025-06-18"},
-            {"capabilities", {{"tools", Json::object()}, {"resources", Json::object()}}},
+            {"capabilities", offers},
             {"serverInfo", {{"name", "web"}, {"version", "2"}}}};
   }
   if (message["method"] == "tools/list") {
@@ -65,7 +73,8 @@ Json HttpFixture::result_of(const Json& message, std::string& session) {
       tools.push_back({{"name", tool}});
     return {{"tools", tools}};
   }
-  return {{"content", {{{"type", "text"}, {"text", message["params"].dump()}}}}};
+  return {
+      {"content", {{{"type", "text"}, {"text", message.value("params", Json::object()).dump()}}}}};
 }
 
 net::Task<> HttpFixture::answer(net::ServerExchange& http, std::string text, std::string session) {
@@ -149,17 +158,7 @@ using testing::HttpFixture;
 using testing::HubThread;
 using testing::milliseconds;
 using testing::text_of;
-
-ServerConfig web_at(uint16_t port, std::string name = "web") {
-  HttpUpstream http;
-  http.url = "http://127.0.0.1:" + std::to_string(port) + "/mcp";
-  http.headers = {{"authorization", "Bearer upstream-key"}};
-  ServerConfig config;
-  config.name = std::move(name);
-  config.transport = std::move(http);
-  config.timeout = milliseconds(2000);
-  return config;
-}
+using testing::web_at;
 
 TEST(HubHttp, CallsThroughASessionWithTheUpstreamsCredential) {
   HttpFixture fixture;
@@ -172,8 +171,8 @@ TEST(HubHttp, CallsThroughASessionWithTheUpstreamsCredential) {
               R"({"arguments":{"n":1.5},"name":"http_echo"})");
     EXPECT_EQ(fixture.sessions(), 1u);
     EXPECT_EQ(fixture.seen("authorization").back(), "Bearer upstream-key");
-    EXPECT_EQ(fixture.seen("mcp-protocol-version").front(), "");
-    EXPECT_EQ(fixture.seen("mcp-protocol-version").back(), "2025-06-18");  // as it negotiated
+    EXPECT_EQ(fixture.seen("mcp-protocol-version").front(), "2026-07-28");  // the probe
+    EXPECT_EQ(fixture.seen("mcp-protocol-version").back(), "2025-06-18");   // as it negotiated
     EXPECT_TRUE(hub.hub().capabilities().resources);
   }
   EXPECT_EQ(fixture.sessions(), 0u);  // said goodbye
@@ -271,6 +270,42 @@ TEST(HubHttp, StopDoesNotWaitForAServerThatStalls) {
     ASSERT_TRUE(eventually([&] { return fixture.calls == 1; }));
   }
   EXPECT_LT(std::chrono::steady_clock::now() - begun, milliseconds(1500));
+}
+
+// Several calls at a time: none that wants logs reaches the server before the level does.
+TEST(HubHttp, NoCallOvertakesTheLogLevelThatItWants) {
+  HttpFixture fixture;
+  fixture.level_pause = 200;
+  net::testing::ServerThread server(fixture);
+  HubThread hub({web_at(server.port)});
+  std::vector<std::future<testing::Called>> calls;
+  for (int i = 0; i < 8; ++i) {
+    CallRequest request = HubThread::tool_call("web", "http_echo");
+    request.client.log_level = "info";
+    calls.push_back(hub.begin(std::move(request)));
+  }
+  for (auto& call : calls)
+    EXPECT_TRUE(call.get());
+  EXPECT_EQ(fixture.calls, 8);
+  EXPECT_EQ(fixture.too_early, 0);
+  EXPECT_EQ(fixture.levels, 1);
+}
+
+TEST(HubHttp, AServerThatDoesNotAnswerTheLogLevelHoldsUpNobodyForLong) {
+  HttpFixture fixture;
+  fixture.level_pause = 60'000;
+  net::testing::ServerThread server(fixture);
+  HubThread hub({web_at(server.port)});
+  const auto begun = std::chrono::steady_clock::now();
+  CallRequest request = HubThread::tool_call("web", "http_echo");
+  request.client.log_level = "info";
+  auto first = hub.begin(request);
+  auto second = hub.begin(request);
+  EXPECT_TRUE(hub.call("web", "http_echo"));  // wants no logs
+  EXPECT_LT(std::chrono::steady_clock::now() - begun, milliseconds(1500));
+  EXPECT_TRUE(first.get());
+  EXPECT_TRUE(second.get());
+  EXPECT_LT(std::chrono::steady_clock::now() - begun, milliseconds(4500));
 }
 
 TEST(HubHttp, AUrlThatCannotWorkIsReportedAndHarmless) {

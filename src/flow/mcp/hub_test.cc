@@ -1,6 +1,5 @@
 // The hub against a real child process (testdata/server.py).
 #include "flow/mcp/hub.h"
-#include "base/text.h"
 
 #include <gtest/gtest.h>
 #include <signal.h>
@@ -12,6 +11,7 @@ namespace satgate::flow::mcp {
 namespace {
 
 using testing::Called;
+using testing::Client;
 using testing::eventually;
 using testing::HubThread;
 using testing::Json;
@@ -67,20 +67,18 @@ TEST(HubStdio, NoiseOnStdoutAndRequestsOfTheServerAreTaken) {
 
 TEST(HubStdio, ProgressComesBackUnderTheClientsToken) {
   HubThread hub({child("files")});
-  std::mutex mutex;
-  std::vector<Json> seen;
+  const auto client = std::make_shared<Client>();
   CallRequest request;
   request.server = "files";
-  request.tool = "progress";
+  request.name = "progress";
   request.params = R"({"name":"progress","_meta":{"progressToken":"mine"}})";
-  request.on_progress = [&](std::string params) {
-    const std::lock_guard lock(mutex);
-    seen.push_back(Json::parse(params));
-  };
+  request.listener = client;
   const auto called = hub.begin(std::move(request)).get();
   ASSERT_TRUE(called);
+  const auto seen = client->heard();
   ASSERT_EQ(seen.size(), 2u);
-  EXPECT_EQ(seen[1], Json::parse(R"({"progressToken":"mine","progress":2,"total":2})"));
+  EXPECT_EQ(seen[1]["method"], "notifications/progress");
+  EXPECT_EQ(seen[1]["params"], Json::parse(R"({"progressToken":"mine","progress":2,"total":2})"));
   // The upstream never sees a client's token: two clients may use the same one.
   EXPECT_NE(Json::parse(text_of(called))["_meta"]["progressToken"], "mine");
 }
@@ -177,16 +175,6 @@ TEST(HubStdio, CallsInFlightAreBounded) {
   EXPECT_TRUE(second.get());
 }
 
-TEST(HubStdio, OtherMethodsGoToTheServerThatOffersThem) {
-  HubThread hub({child("a")});
-  const auto prompts = hub.pass("prompts/list");
-  ASSERT_TRUE(prompts);
-  EXPECT_EQ(Json::parse(prompts->result)["prompts"][0]["name"], "p");
-  const auto resources = hub.pass("resources/list");
-  ASSERT_FALSE(resources);
-  EXPECT_EQ(resources.error().http_status, 404);
-}
-
 TEST(HubStdio, StopLeavesNoChildBehind) {
   int pid = 0;
   {
@@ -235,6 +223,14 @@ TEST(HubStdio, AServerThatThreeHubsHaveSharedEndsWithTheLast) {
   EXPECT_EQ(::kill(pid, 0), 0);
   hub.end(std::move(first));
   EXPECT_EQ(::kill(pid, 0), -1);
+}
+
+TEST(Hub, ASuccessorWithoutServersForgetsWhatTheyOffered) {
+  HubThread hub({child("a")});
+  EXPECT_EQ(hub.listed().size(), kTools);
+  auto old = hub.replace({});
+  EXPECT_TRUE(hub.listed().empty());
+  hub.end(std::move(old));
 }
 
 TEST(Hub, WithoutServersThereIsAnEmptyCatalogue) {

@@ -12,6 +12,7 @@ namespace {
 
 namespace mcp = dialect::mcp;
 
+constexpr std::chrono::milliseconds kForever{24 * 3600 * 1000};  // the flight ends the wait
 constexpr size_t kStderrKept = 200;  // of its last line, to say why a server ended
 
 class StdioUpstream final : public Upstream {
@@ -30,9 +31,10 @@ class StdioUpstream final : public Upstream {
 
   net::Task<Result<void>> connect() override;
   net::Task<> disconnect() override;
-  net::Task<Answer> exchange(Outgoing outgoing) override;
+  net::Task<Answer> exchange(Outgoing outgoing, std::shared_ptr<Flight> flight) override;
   net::Task<> notify(std::string text) override;
   void joined(std::string_view) override {}
+  bool is_http() const override { return false; }
 
   std::shared_ptr<StdioUpstream> self() {
     return std::static_pointer_cast<StdioUpstream>(shared_from_this());
@@ -40,10 +42,9 @@ class StdioUpstream final : public Upstream {
   static net::Task<> write(std::shared_ptr<net::Child> child, std::shared_ptr<Pending> pending,
                            std::string line);
   static net::Task<> read(std::shared_ptr<StdioUpstream> self, std::shared_ptr<net::Child> child);
-  void line_came(const std::shared_ptr<net::Child>& child, const std::string& line);
+  void line_came(const std::string& line);
   void ended(const std::shared_ptr<net::Child>& child);
   void end_pending();
-  void cancel_upstream(const std::shared_ptr<net::Child>& child, uint64_t id);
 
   std::shared_ptr<net::Child> child_;
   std::map<uint64_t, std::shared_ptr<Pending>> pending_;
@@ -90,39 +91,34 @@ net::Task<> StdioUpstream::write(std::shared_ptr<net::Child> child,
   if (pending) pending->written = written.has_value();
 }
 
-net::Task<Answer> StdioUpstream::exchange(Outgoing outgoing) {
+net::Task<Answer> StdioUpstream::exchange(Outgoing outgoing, std::shared_ptr<Flight> flight) {
   const auto child = child_;
   if (!child || child->exit_status()) {
     co_return std::unexpected(unsent(503, config_.name + " is not running"));
   }
+  if (flight->ended() != Flight::End::none) co_return std::unexpected(interrupted(*flight, false));
   const auto pending = std::make_shared<Pending>(loop_);
   pending_[outgoing.id] = pending;
+  const Flight::Waiting waiting(*flight, pending->event);
   net::spawn(loop_, write(child, pending, std::move(outgoing.text)));
-  co_await pending->event.wait(outgoing.timeout);
+  co_await pending->event.wait(kForever);
   pending_.erase(outgoing.id);
   if (pending->answered) co_return std::move(pending->outcome);
   if (pending->ended) {
     co_return std::unexpected(sent(502, config_.name + " ended before it answered"));
   }
-  if (pending->written) {
-    cancel_upstream(child, outgoing.id);
-  } else {
+  if (!pending->written && flight->ended() == Flight::End::overdue) {
     set_broken("it does not read its input");
   }
-  co_return std::unexpected(sent(504, config_.name + " did not answer in time"));
+  co_return std::unexpected(interrupted(*flight, true));
 }
 
-void StdioUpstream::cancel_upstream(const std::shared_ptr<net::Child>& child, uint64_t id) {
-  std::string text;
-  mcp::append_notification(text, "notifications/cancelled",
-                           R"({"requestId":)" + std::to_string(id) + R"(,"reason":"timeout"})");
-  net::spawn(loop_, write(child, nullptr, std::move(text)));
-}
-
+// Waits until it has been taken.
 net::Task<> StdioUpstream::notify(std::string text) {
   const auto child = child_;
-  if (child) net::spawn(loop_, write(child, nullptr, std::move(text)));
-  co_return;
+  if (!child) co_return;
+  mcp::make_one_line(text);
+  co_await child->write_line(std::move(text));
 }
 
 net::Task<> StdioUpstream::read(std::shared_ptr<StdioUpstream> self,
@@ -130,17 +126,16 @@ net::Task<> StdioUpstream::read(std::shared_ptr<StdioUpstream> self,
   for (;;) {
     const auto line = co_await child->read_line();
     if (!line || !*line) break;
-    self->line_came(child, **line);
+    self->line_came(**line);
   }
   self->ended(child);
 }
 
-void StdioUpstream::line_came(const std::shared_ptr<net::Child>& child, const std::string& line) {
+void StdioUpstream::line_came(const std::string& line) {
   const auto message = mcp::read_upstream(line, json_);
   if (!message) return;  // servers print other things, too
   if (message->kind != mcp::Message::Kind::response) {
-    std::string answer = incoming(*message);
-    if (!answer.empty()) net::spawn(loop_, write(child, nullptr, std::move(answer)));
+    incoming(*message, nullptr);
   } else if (const auto id = parse_uint(message->id)) {
     const auto found = pending_.find(*id);
     if (found != pending_.end() && !found->second->answered) {
@@ -162,8 +157,10 @@ void StdioUpstream::ended(const std::shared_ptr<net::Child>& child) {
 }  // namespace
 
 std::shared_ptr<Upstream> make_stdio_upstream(net::Loop& loop, ServerConfig config,
-                                              HubOptions options) {
-  return std::make_shared<StdioUpstream>(loop, std::move(config), std::move(options));
+                                              HubOptions options, Connection connection,
+                                              std::weak_ptr<UpstreamEvents> events) {
+  return std::make_shared<StdioUpstream>(loop, std::move(config), std::move(options),
+                                         std::move(connection), std::move(events));
 }
 
 }  // namespace satgate::flow::mcp

@@ -107,8 +107,40 @@ UPDATE accounts SET
   month_end = CAST(strftime('%s', '1970-01-01', (month_end + 1) || ' months') AS INTEGER);
 )sql";
 
+// Calls that wait for a person, and decisions that were not used yet. `arguments` is a hash.
+constexpr const char* kVersion6 = R"sql(
+CREATE TABLE approvals (
+  id BLOB PRIMARY KEY, token BLOB NOT NULL, point BLOB NOT NULL, server TEXT NOT NULL,
+  tool TEXT NOT NULL, arguments BLOB NOT NULL, quote INTEGER NOT NULL, subject TEXT NOT NULL,
+  holder TEXT NOT NULL, shown TEXT NOT NULL, created INTEGER NOT NULL, expires INTEGER NOT NULL,
+  state INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+)sql";
+
+// What MCP servers say about their tools, as it was accepted.
+constexpr const char* kVersion7 = R"sql(
+CREATE TABLE tool_definitions (
+  server TEXT NOT NULL, tool TEXT NOT NULL, definition TEXT NOT NULL,
+  PRIMARY KEY (server, tool)) STRICT, WITHOUT ROWID;
+)sql";
+
+// Why a person decided so: for who asked.
+constexpr const char* kVersion8 = R"sql(
+ALTER TABLE approvals ADD COLUMN reason TEXT NOT NULL DEFAULT '';
+)sql";
+
+// Invoices that were made for buyers; `paid` is when one was found settled.
+constexpr const char* kVersion9 = R"sql(
+CREATE TABLE invoices (
+  payment_hash BLOB PRIMARY KEY, node_id TEXT NOT NULL, bolt11 TEXT NOT NULL,
+  amount_msat INTEGER NOT NULL, description TEXT NOT NULL, created INTEGER NOT NULL,
+  expires INTEGER NOT NULL, paid INTEGER, received_msat INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+CREATE INDEX invoices_by_created ON invoices (created);
+CREATE INDEX invoices_by_paid ON invoices (paid) WHERE paid IS NOT NULL;
+)sql";
+
 // migrations[i] brings version i to version i + 1.
-constexpr std::array kMigrations = {kVersion1, kVersion2, kVersion3, kVersion4, kVersion5};
+constexpr std::array kMigrations = {kVersion1, kVersion2, kVersion3, kVersion4, kVersion5,
+                                    kVersion6, kVersion7, kVersion8, kVersion9};
 
 }  // namespace
 

@@ -1,0 +1,3 @@
+// Transports of the official client.
+export { SSEClientTransport, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
+export { StdioClientTransport } from '@modelcontextprotocol/client/stdio';
