@@ -106,8 +106,9 @@ TEST(HubRelay, AnElicitationThatIsDoneIsToldToWhoWasAsked) {
 
 TEST(HubRelay, OtherRootsAreToldToTheConnectionsOfTheirClient) {
   HubThread hub({files(ServerConfig::Sharing::separate)});
-  const auto own = [&](std::string who, std::shared_ptr<Client> between) {
-    CallRequest request = call_for(std::make_shared<Client>(), "told", "{}", who);
+  const auto own = [&](std::string who, std::shared_ptr<Client> between,
+                       std::string tool = "told") {
+    CallRequest request = call_for(std::make_shared<Client>(), std::move(tool), "{}", who);
     request.client.between_calls = between;
     return Json::parse(text_of(hub.begin(std::move(request)).get()));
   };
@@ -125,6 +126,12 @@ TEST(HubRelay, OtherRootsAreToldToTheConnectionsOfTheirClient) {
   }));
   EXPECT_EQ(other->asked().size(), before_other);
   EXPECT_TRUE(own("b", other)["changed"].is_null());
+  // Asked for during a call that ends before anybody was asked.
+  other->results["roots/list"] = R"({"roots":[]})";
+  own("b", other, "glance");
+  EXPECT_TRUE(eventually([&] {
+    return own("b", other)["changed"] == Json::parse(R"({"roots":[]})");
+  }));
 }
 
 }  // namespace

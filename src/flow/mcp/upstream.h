@@ -213,6 +213,8 @@ class Upstream : public std::enable_shared_from_this<Upstream> {
 
   // upstream_incoming.cc
   std::shared_ptr<Flight> likely_flight() const;
+  void enqueue(Flight::LegacyAsk one, std::shared_ptr<Flight> flight);
+  void ask_roots_elsewhere(Flight& over);
   std::shared_ptr<Flight> flight_between_calls(std::string_view method);
   void take_request(const dialect::mcp::Message& message, std::shared_ptr<Flight> flight);
   void take_notification(const dialect::mcp::Message& message, std::shared_ptr<Flight> flight);

@@ -95,11 +95,8 @@ void Upstream::take_request(const mcp::Message& message, std::shared_ptr<Flight>
   if (flight && flight->open_asks.contains(std::string(message.id))) return;  // said twice
   const std::string refusal = why_not_asked(flight.get());
   if (!refusal.empty()) return reply(error_reply(message.id, refusal), joins_);
-  flight->asks += 1;
-  flight->open_asks.emplace(message.id);
   Ask ask{mcp::input_key(message.method, message.params, json_), std::string(message.method),
-          std::string(message.params), flight->asks};
-  ask.key = key_among(flight->waiting_asks, std::move(ask.key));
+          std::string(message.params), 0};
   if (message.method == "elicitation/create") {
     const mcp::ElicitationMap note = [&](std::string_view id) {
       note_elicitation(id, *flight);
@@ -107,10 +104,31 @@ void Upstream::take_request(const mcp::Message& message, std::shared_ptr<Flight>
     };
     mcp::map_elicitation(message.params, note, json_);
   }
-  flight->waiting_asks.push_back({std::string(message.id), std::move(ask), joins_});
+  enqueue({std::string(message.id), std::move(ask), joins_}, std::move(flight));
+}
+
+void Upstream::enqueue(Flight::LegacyAsk one, std::shared_ptr<Flight> flight) {
+  flight->asks += 1;
+  flight->open_asks.emplace(one.id);
+  one.ask.number = flight->asks;
+  one.ask.key = key_among(flight->waiting_asks, std::move(one.ask.key));
+  flight->waiting_asks.push_back(std::move(one));
   if (!std::exchange(flight->asking, true)) {
     net::spawn(loop_, drain_asks(shared_from_this(), std::move(flight)));
   }
+}
+
+// A call that was under way when a server asked for roots may be over before its client was asked,
+// who can still be.
+void Upstream::ask_roots_elsewhere(Flight& over) {
+  std::erase_if(over.round, [&](Flight::LegacyAsk& one) {
+    if (one.joins != joins_) return false;
+    auto flight = flight_between_calls(one.ask.method);
+    if (flight.get() == &over || !why_not_asked(flight.get()).empty()) return false;
+    over.open_asks.erase(one.id);
+    enqueue(std::move(one), std::move(flight));
+    return true;
+  });
 }
 
 // What the client can be asked is for its listener to say, which knows how to tell it.
@@ -143,6 +161,7 @@ net::Task<> Upstream::drain_asks(std::shared_ptr<Upstream> self, std::shared_ptr
     const bool is_over = flight->closed() || flight->ended() != Flight::End::none;
     if (!is_over) replied = co_await AskRound::run(self->loop_, flight, std::move(asks));
     std::erase_if(flight->round, [](const Flight::LegacyAsk& one) { return one.withdrawn; });
+    if (!replied) self->ask_roots_elsewhere(*flight);
     self->answer_asks(flight->round, replied);
     for (const Flight::LegacyAsk& one : flight->round)
       flight->open_asks.erase(one.id);

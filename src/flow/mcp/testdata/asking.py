@@ -18,7 +18,7 @@ state = {"tools": ["grown"], "prompts": ["first"], "resources": ["test://r"], "d
          "changed": None}
 names = ["pid", "declared", "sample", "elicit", "roots", "many", "twice", "late", "logs", "grow",
          "touch", "wait", "told", "rounds", "meta", "endless", "stateful", "answers", "withdraw",
-         "visit", "must_visit", "ask_both"]
+         "visit", "must_visit", "ask_both", "glance"]
 
 
 def send(message):
@@ -121,6 +121,9 @@ def call(ident, params):
         log_all()
     if name == "grow":
         grow(arguments["what"])
+    if name == "glance":  # over before anybody can be asked
+        threading.Thread(target=lambda: state.update(changed=ask("roots/list")),
+                         daemon=True).start()
     if name == "touch":
         notify("resources/updated", {"uri": arguments["uri"]})
     if name == "rounds":
