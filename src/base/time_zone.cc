@@ -79,6 +79,10 @@ const std::string& TimeZone::name() const {
   return data_->name;
 }
 
+int64_t TimeZone::local(int64_t second) const {
+  return second + data_->offset(second);
+}
+
 Span TimeZone::minute(int64_t second) const {
   return data_->cut(second, 60);
 }

@@ -29,6 +29,9 @@ class TimeZone {
   const std::string& name() const;
   bool operator==(const TimeZone& other) const { return name() == other.name(); }
 
+  // What the clocks show, as if they showed UTC.
+  int64_t local(int64_t second) const;
+
   // The minute and the hour that contain this second. Where clocks are set, they are cut, never
   // joined: an hour that the clocks show twice is two periods.
   Span minute(int64_t second) const;

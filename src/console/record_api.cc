@@ -153,7 +153,7 @@ Reply RecordApi::prices() {
     if (offer.image) entry["image"] = money_json(*offer.image);
     if (offer.characters) entry["per_million_characters"] = money_json(*offer.characters);
     if (offer.is_per_call()) entry["cost"] = money_json(offer.cost);
-    if (offer.parts != nullptr) entry["at_most"] = true;
+    if (offer.parts != nullptr || offer.terms != nullptr) entry["at_most"] = true;
     out.push_back(std::move(entry));
   }
   return Json{{"prices", std::move(out)}};

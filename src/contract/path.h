@@ -44,6 +44,7 @@ class Path {
     entries_.push_back(entry);
     return true;
   }
+  void limit(size_t entry, const SpendLimits& limits) { entries_[entry].limits = limits; }
   std::span<const PathEntry> entries() const { return entries_.view(); }
   size_t size() const { return entries_.size(); }
   bool empty() const { return entries_.empty(); }

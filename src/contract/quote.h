@@ -12,6 +12,7 @@ namespace satgate {
 
 namespace tariff {
 class Tariff;
+class Terms;
 class ToolPrice;
 struct PricedModel;
 }  // namespace tariff
@@ -42,6 +43,9 @@ class Quote {
   uint64_t output_tokens_bound() const { return output_tokens_bound_; }  // over all choices
   // MCP: the bytes of the answer that worst() pays for; nothing: its size costs nothing.
   std::optional<uint64_t> result_bytes_bound() const { return result_bytes_bound_; }
+  // Whether it depends on what the call is made under: worst() is then the most that any call
+  // costs, until Tariff::quote_under() has said.
+  bool has_terms() const { return terms_ != nullptr; }
 
  private:
   friend class tariff::Tariff;
@@ -54,6 +58,7 @@ class Quote {
   uint64_t output_tokens_bound_ = 0;
   std::optional<uint64_t> result_bytes_bound_;
   std::optional<ServiceTier> tier_;
+  const tariff::Terms* terms_ = nullptr;           // the tariff's
   const tariff::ToolPrice* tool_price_ = nullptr;  // the tariff's
   const tariff::PricedModel* model_ = nullptr;     // the tariff's; settles at the tier really used
 };

@@ -35,6 +35,7 @@ struct Credential {
 struct Payer {
   std::string_view address;  // of the client; empty: not known
   bool signals = false;      // it has said that it can pay
+  bool asks_scheme = false;  // by the Payment scheme, which is then offered first
 };
 
 // What an allowed call is told, and may tell its client, before the answer has come.
@@ -50,6 +51,7 @@ struct Passing {
   bool is_per_token = false;              // what was held depends on the tokens
   bool output_visible = false;            // LLM: every output token is in the answer's text
   std::optional<uint64_t> result_bytes;   // MCP: of the answer, at most, where its size costs
+  std::string_view cost_field;            // of the answer: what it was, for Outcome; empty: none
   std::string_view receipt;               // of a payment (payment/mpp.h); empty: none
   std::span<const AccountId> lineage;     // of the token, from the minted one down; empty: none
 };
@@ -61,6 +63,7 @@ struct Outcome {
   bool usage_missing = false;  // `usage` is a bound: the upstream did not say
   bool free = false;           // the upstream answered, and by its own rules charges nothing
   int http_status = 0;         // what the client is told
+  std::optional<Money> upstream_cost = {};  // as Passing::cost_field said
   // The upstream failed, and nothing of an answer has left: somebody else may be asked.
   bool may_fall_back = false;
 };
@@ -91,6 +94,8 @@ class Conversation {
 
   virtual const Call& call() const = 0;
   virtual Payer payer() const { return {}; }
+  // A field of the request, where it has any.
+  virtual std::string_view field(std::string_view) const { return {}; }
   // The config that the call began under: a reload in between must not route it by one and price it
   // by another.
   virtual const Settings& settings() const = 0;
@@ -114,6 +119,8 @@ class Conversation {
   // What makes the call this very one, besides what call() says of it: a text for who approves it.
   virtual std::string content() const { return {}; }
 
+  // Whether anything of an answer has left, or may have.
+  virtual bool has_begun() const { return true; }
   // Whether nobody waits for the answer any more, so that a call that is still to begin need not.
   virtual bool abandoned() const { return false; }
 

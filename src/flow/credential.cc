@@ -148,6 +148,10 @@ bool signals_payment(const wire::Fields& fields) {
   });
 }
 
+bool asks_payment_scheme(const wire::Fields& fields) {
+  return payment::accepts_lightning_charge(fields.find("accept-payment").value_or(""));
+}
+
 bool is_gateway_field(std::string_view name) {
   constexpr std::string_view ours = "x-satgate-";
   if (name.size() >= ours.size() && equals_ignore_case(name.substr(0, ours.size()), ours)) {

@@ -19,6 +19,8 @@ Credential find_credential(const wire::Fields& fields);
 // Whether a client says that it can pay: `Accept-Payment`, `X-L402`, or an
 // `Accept` that names L402. Anybody may say so; it only spares others a challenge they can not use.
 bool signals_payment(const wire::Fields& fields);
+// With `Accept-Payment`.
+bool asks_payment_scheme(const wire::Fields& fields);
 
 // Whether text could be one of our tokens: the prefix, or the first byte of a macaroon V2 (0x02) in
 // base64. Anything else is an API key, or somebody else's credential.

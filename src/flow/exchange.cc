@@ -11,8 +11,10 @@ net::Task<> exchange(Worker& worker, Conversation& conversation) {
   if (call.is_unredeemed()) co_await call.redeem();  // L402: was it paid for?
   call.authorize();                                  // does it cover this tool, endpoint or model?
   call.judge_tool();  // does the config allow it, and what it is given?
-  call.price();       // what can it cost at most? no price, no passage
-  call.trace();       // which accounts does it spend from?
+  // What does somebody else say that it costs?
+  if (call.asks_pricer()) co_await call.ask_pricer();
+  call.price();  // what can it cost at most? no price, no passage
+  call.trace();  // which accounts does it spend from?
   // MCP: does a person have to say yes first, and did one?
   if (call.needs_approval()) co_await call.seek_approval();
   if (call.guards_loops()) co_await call.guard_loop();  // the same call, over and over?

@@ -12,6 +12,7 @@
 #include "flow/loop_guard.h"
 #include "flow/mcp/clients.h"
 #include "flow/metrics.h"
+#include "flow/outcomes.h"
 #include "flow/paywall.h"
 #include "flow/settings.h"
 #include "flow/stored_answers.h"
@@ -33,6 +34,7 @@ class Gateway {
           std::shared_ptr<const token::Keyring> keyring)
       : bank(the_bank),
         clock(the_clock),
+        outcomes(the_bank),
         config_{std::move(settings), nullptr},
         keyring_(std::move(keyring)) {
     bank.on_sync([this] { tell_synced(); });
@@ -48,6 +50,7 @@ class Gateway {
   AnswerCache answers;
   mcp::Clients mcp_clients;
   StoredAnswers stored;
+  Outcomes outcomes;
   std::unique_ptr<Paywall> paywall;         // set before the first call; null: nothing is sold
   KeyNames key_names = KeyNames::random();  // set before the first call
   std::atomic<bool> serving{false};  // /readyz says so: from the end of the start until SIGTERM

@@ -60,7 +60,17 @@ net::Task<Outcome> HttpCall::forward(const Passing& passing) {
   }
   Outcome outcome;
   outcome.http_status = head_->status;
+  outcome.upstream_cost = told_cost(*head_);
   co_return outcome;
+}
+
+// In credits or with a unit, as amounts in the config.
+std::optional<Money> HttpCall::told_cost(const wire::ResponseHead& head) const {
+  if (passing_.cost_field.empty()) return std::nullopt;
+  const auto text = head.fields.find_single(passing_.cost_field);
+  if (!text) return std::nullopt;
+  const Result<Money> amount = parse_amount(*text, settings_.currency);
+  return amount ? std::optional(*amount) : std::nullopt;
 }
 
 net::Task<std::optional<Fault>> HttpCall::hold_body(const wire::ResponseHead& head) {

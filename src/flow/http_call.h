@@ -19,6 +19,7 @@ class HttpCall final : public HttpConversation {
   net::Task<> complete(const Settled& settled) override;
 
  private:
+  std::optional<Money> told_cost(const wire::ResponseHead& head) const;
   net::Task<std::optional<Fault>> relay_body(const wire::ResponseHead& head);
   net::Task<std::optional<Fault>> hold_body(const wire::ResponseHead& head);
 

@@ -10,7 +10,12 @@ Credential HttpConversation::credential() const {
 }
 
 Payer HttpConversation::payer() const {
-  return {http_.remote_address(), signals_payment(http_.request().fields)};
+  const wire::Fields& fields = http_.request().fields;
+  return {http_.remote_address(), signals_payment(fields), asks_payment_scheme(fields)};
+}
+
+std::string_view HttpConversation::field(std::string_view name) const {
+  return http_.request().fields.find_single(name).value_or("");
 }
 
 net::Task<> HttpConversation::refuse(const Denial& denial) {

@@ -21,6 +21,8 @@ class HttpConversation : public Conversation {
   const Settings& settings() const final { return settings_; }
   Credential credential() const final;
   Payer payer() const final;
+  std::string_view field(std::string_view name) const final;
+  bool has_begun() const final { return http_.response_started(); }
   net::Task<> refuse(const Denial& denial) final;
   net::Task<> fail(const Fault& fault) override;
 

@@ -95,6 +95,7 @@ net::Task<> LlmCall::replay(const Settled& settled) {
   writer.field("age", static_cast<uint64_t>(std::max<int64_t>(0, age.count())));
   writer.field("x-satgate-cache", "hit");
   write_call_fields(writer, call_, passing_, settled, settings_.currency);
+  write_receipt(writer, 200, passing_);
   (void)co_await http_.send(cached_->body);
 }
 

@@ -260,6 +260,7 @@ net::Task<Outcome> LlmCall::relay_stream() {
   wire::HeadWriter& writer = write_client_head(http_, *head_);
   if (keep_as_) writer.field("x-satgate-cache", "miss");
   write_call_fields(writer, call_, passing_, {}, settings_.currency);
+  write_receipt(writer, head_->status, passing_);
   using Head = net::ServerExchange::Head;
   // The head goes with what came with it, and waits for nothing else.
   auto piece = upstream_call_->read_at_hand();
@@ -352,6 +353,7 @@ net::Task<> LlmCall::complete(const Settled& settled) {
   wire::HeadWriter& writer = write_client_head(http_, *head_);
   if (keep_as_) writer.field("x-satgate-cache", "miss");
   write_call_fields(writer, call_, passing_, settled, settings_.currency);
+  write_receipt(writer, head_->status, passing_);
   (void)co_await http_.send(answer_);
 }
 

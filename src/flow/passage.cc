@@ -13,7 +13,6 @@
 namespace satgate::flow {
 namespace {
 
-constexpr std::string_view kAgreed = "sale";  // the rule of a price that was paid
 // What the database says of it is for administrators: `satgate token show`.
 constexpr const char* kUnreadable = "the token's record can not be read";
 
@@ -197,22 +196,6 @@ void Passage::judge_tool() {
   detail_ = denial_->message;
 }
 
-void Passage::price() {
-  if (refused()) return;
-  auto quote = settings_->tariff->quote(call_, token_name());
-  if (!quote && quote.error() == Refusal::approval_required) {
-    needs_approval_ = true;
-    quote = settings_->tariff->quote(call_, token_name(), true);
-  }
-  if (!quote) return deny(quote.error(), refusal_text(quote.error(), culprit(quote.error())));
-  // Who has paid for calls pays for them what was agreed, whatever the price has become.
-  if (record_ && record_->sale && is_agreed(*quote)) {
-    return take_quote(
-        settings_->tariff->quote_cached(*quote, *record_->sale->call_price(), kAgreed));
-  }
-  take_quote(*quote);
-}
-
 // What the client did not bound, the forwarded request bounds as the quote does.
 void Passage::take_quote(const Quote& quote) {
   quote_.emplace(quote);
@@ -261,6 +244,7 @@ void Passage::trace() {
   const store::Directory& directory = worker_.gateway.bank.directory();
   bool fits = !token_ || add_token_accounts(path_, *token_, *record_, call_.at);
   fits = fits && settings_->tariff->add_accounts(path_, call_, token_name());
+  fits = fits && add_volume_account();
   fits = fits && (!record_ || add_budget_accounts(path_, *record_, directory, budgets_));
   if (!fits) return deny(Refusal::depth_exceeded, refusal_text(Refusal::depth_exceeded, call_));
   if (token_) note_lineage();
@@ -303,6 +287,7 @@ net::Task<> Passage::forward() {
   }
   if (token_) passing_.lineage = lineage();
   passing_.receipt = receipt_;
+  passing_.cost_field = cost_field();
   outcome_ = co_await answering_->forward(passing_);
 }
 

@@ -20,6 +20,7 @@
 #include "flow/paywall.h"
 #include "flow/worker.h"
 #include "store/approval_book.h"
+#include "tariff/terms.h"
 
 namespace satgate::flow {
 
@@ -38,6 +39,8 @@ class Passage {
   net::Task<> redeem();
   void authorize();
   void judge_tool();
+  bool asks_pricer() const;
+  net::Task<> ask_pricer();
   void price();
   void trace();
   bool needs_approval() const { return needs_approval_; }
@@ -72,8 +75,20 @@ class Passage {
   bool verify_payment(const Credential& credential);
   void judge_token();
   std::optional<Product> product(const Quote& quote) const;
+  bool is_settled_later(const Quote& quote) const;
   bool is_agreed(const Quote& quote) const;
-  bool is_given_away() const;
+  bool is_given_away();
+
+  const tariff::PricerPolicy* pricer() const;
+  AccountId caller() const;
+  int64_t calls_so_far(const tariff::Terms& terms) const;
+  tariff::Circumstances circumstances(const tariff::Terms& terms) const;
+  Quote quote_here(const Quote& quote);
+  Quote quote_for_buyer(const Quote& quote) const;
+  bool add_volume_account();
+  bool takes_next_tier(const ledger::Misfit& misfit);
+  void deny_over_call_max();
+  std::string_view cost_field() const;
   void deny_loop(const LoopRule& rule, const LoopGuard::Count& count);
   void deny_misfit(const ledger::Misfit& misfit);
   void deny_unavailable(const std::string& reason);
@@ -109,6 +124,8 @@ class Passage {
   bool tighten();
   bool clamp();
 
+  bool waits_for_outcome();
+  bool is_buyers_loss() const;
   void settle_held();
   void settle_unheld();
   AuditEvent& event();
@@ -127,6 +144,10 @@ class Passage {
   std::string key_name_;  // observe: of a caller with a key that is not ours
   BudgetLine budgets_;
   std::optional<Quote> quote_;
+  tariff::Circumstances under_;         // of quote_, where it has terms
+  std::optional<Money> asked_price_;    // of the pricer
+  bool is_unpriced_ = false;            // it was to say a price, and did not
+  std::optional<size_t> volume_entry_;  // of path_
   Path path_;
   std::optional<Reservation> reservation_;
   Passing passing_;

@@ -13,6 +13,7 @@ namespace {
 
 // How often a call waits for leases before it is told that the ledger does not keep up.
 constexpr int kLeaseRounds = 64;
+constexpr int kServerError = 500;
 
 Fault unwritten(const Outcome& outcome) {
   Fault fault;
@@ -53,17 +54,21 @@ bool Passage::may_fit_smaller() const {
   return denial_ && clamp_can_help(denial_->refusal);
 }
 
+void Passage::deny_over_call_max() {
+  const Money most = *token::call_max(*token_);
+  deny(Refusal::request_exceeds_budget,
+       fmt::format("This call costs up to {} credits; the token allows {} a call",
+                   format_credits(quote_->worst()), format_credits(most)));
+  denial_->limit = most;
+  denial_->required = quote_->worst();
+}
+
 // As it is; then with its input counted in place of bounded; then with a shorter answer.
 net::Task<> Passage::hold() {
   if (stopped() || !quote_ || !claim_approval()) co_return;
   if (!fits_call_max()) tighten();
   if (!fits_call_max() && !clamp()) {
-    const Money most = *token::call_max(*token_);
-    deny(Refusal::request_exceeds_budget,
-         fmt::format("This call costs up to {} credits; the token allows {} a call",
-                     format_credits(quote_->worst()), format_credits(most)));
-    denial_->limit = most;
-    denial_->required = quote_->worst();
+    deny_over_call_max();
     co_return;
   }
   co_await hold_quote();
@@ -88,6 +93,8 @@ net::Task<> Passage::hold_quote() {
       co_return;
     }
     if (const auto* misfit = std::get_if<ledger::Misfit>(&held.error())) {
+      const bool has_price = takes_next_tier(*misfit);
+      if (has_price && !denial_) continue;
       deny_misfit(*misfit);
       co_return;
     }
@@ -171,6 +178,8 @@ std::optional<Money> Passage::cost_of_outcome() const {
     if (!outcome_.usage || outcome_.usage_missing) return std::nullopt;
     return settings_->tariff->cost_unbounded(call_, *outcome_.usage);
   }
+  const tariff::Terms* terms = settings_->tariff->terms_of(*quote_);
+  if (terms && terms->is_told_by_upstream()) return terms->settled(outcome_.upstream_cost);
   if (outcome_.usage) return settings_->tariff->cost(*quote_, *outcome_.usage);
   return quote_->worst();
 }
@@ -207,7 +216,32 @@ AuditEvent& Passage::event() {
   return e;
 }
 
+// What came of it is still to be told: until then the money is held.
+bool Passage::waits_for_outcome() {
+  const tariff::Terms* terms = quote_ ? settings_->tariff->terms_of(*quote_) : nullptr;
+  if (terms == nullptr || !terms->policy().outcome || outcome_.fault) return false;
+  Outcomes& outcomes = worker_.gateway.outcomes;
+  if (cost_of_outcome()->is_zero() || !outcomes.has_room()) return false;
+  AuditEvent& written = event();
+  written.decision = Decision::allow;
+  written.http_status = outcome_.http_status;
+  if (reservation_->remaining() != Money::max()) settled_.remaining = reservation_->remaining();
+  settled_.cost = cost_of_outcome();
+  outcomes.wait(std::move(*reservation_), *settled_.cost, written, *terms->policy().outcome,
+                worker_.gateway.clock.now());
+  reservation_.reset();
+  return true;
+}
+
+// Who has paid for a call is not charged for an upstream that failed.
+bool Passage::is_buyers_loss() const {
+  if (!record_ || !record_->sale || settings_->charge.charges_failures) return false;
+  if (!outcome_.fault) return outcome_.http_status >= kServerError;
+  return outcome_.fault->source == Fault::Source::upstream && !answering_->has_begun();
+}
+
 void Passage::settle_held() {
+  if (waits_for_outcome()) return;
   store::Bank& bank = worker_.gateway.bank;
   AuditEvent& written = event();
   written.decision = Decision::allow;
@@ -216,6 +250,7 @@ void Passage::settle_held() {
   written.http_status = outcome_.fault ? outcome_.fault->http_status : outcome_.http_status;
   if (outcome_.fault) written.detail = outcome_.fault->message;
   const bool unsent = outcome_.fault && !outcome_.fault->sent_upstream;
+  if (is_buyers_loss()) outcome_.free = true;
   const bool unknown = outcome_.fault && !outcome_.usage && !outcome_.free;
   auto receipt = unsent    ? bank.release(std::move(*reservation_), written)
                  : unknown ? bank.forfeit(std::move(*reservation_), written)

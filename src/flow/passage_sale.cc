@@ -2,9 +2,11 @@
 // payment would lift says how to pay.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
+#include "flow/client_group.h"
 #include "flow/passage.h"
 #include "flow/refusal_text.h"
 #include "payment/mpp.h"
@@ -40,8 +42,8 @@ bool payment_can_help(Refusal refusal) {
 }
 
 // The paths whose calls all have this price: those of the rule, or this one alone.
-std::string paths_of(const Quote& quote, const Call& call, uint32_t calls) {
-  if (calls != 1 && quote.rule().starts_with(kEndpointRule)) {
+std::string paths_of(const Quote& quote, const Call& call, bool is_one) {
+  if (!is_one && quote.rule().starts_with(kEndpointRule)) {
     return std::string(quote.rule().substr(kEndpointRule.size()));
   }
   return std::string(call.endpoint);
@@ -102,16 +104,16 @@ net::Task<> Passage::redeem() {
 bool Passage::is_agreed(const Quote& quote) const {
   const std::optional<Money> price = record_->sale->call_price();
   if (!price || record_->caveats.empty()) return false;
-  const std::array<std::string, 1> paths = {paths_of(quote, call_, record_->sale->calls)};
+  const std::array<std::string, 1> paths = {paths_of(quote, call_, record_->sale->calls == 1)};
   const auto caveat = token::list_caveat(CaveatKey::endpoints, paths);
   return caveat && record_->caveats.front() == *caveat;
 }
 
 // What costs nothing is for everybody where things are sold.
-bool Passage::is_given_away() const {
+bool Passage::is_given_away() {
   if (call_.mode != Mode::charge || !worker_.gateway.paywall) return false;
   const auto quote = settings_->tariff->quote(call_, "anonymous");
-  return quote && quote->worst().is_zero();
+  return quote && quote_here(*quote).worst().is_zero();
 }
 
 // Only to who has nothing to pay with yet, or has paid before: who spends somebody's budget is to
@@ -135,19 +137,32 @@ bool Passage::can_be_sold() const {
   return false;
 }
 
+// What a call costs is known when it is made, or when it is over. Where the caller says how urgent
+// it is, a call that was bought without haste would be made in haste.
+bool Passage::is_settled_later(const Quote& quote) const {
+  const tariff::Terms* terms = settings_->tariff->terms_of(quote);
+  if (terms == nullptr) return false;
+  const auto& dynamic = terms->policy().dynamic;
+  return terms->counts_calls() || terms->is_told_by_upstream() ||
+         (dynamic && !dynamic->urgencies.empty());
+}
+
 // Nothing: it can not be sold.
 std::optional<Product> Passage::product(const Quote& quote) const {
   const ChargeSettings& charge = settings_->charge;
   if (!settings_->currency.nano_per_sat || quote.worst().is_zero()) return std::nullopt;
-  const bool flat = !quote.is_per_token() && !quote.result_bytes_bound();
+  const bool flat =
+      !quote.is_per_token() && !quote.result_bytes_bound() && !is_settled_later(quote);
   Product sold;
   sold.calls = flat ? charge.calls : 0;
-  sold.credit = flat ? quote.worst() * charge.calls : max(quote.worst(), charge.credit);
+  const Money bundle = quote.is_per_token() ? quote.worst() : quote.worst() * charge.calls;
+  sold.credit = flat ? bundle : max(bundle, charge.credit);
   const int64_t rate = *settings_->currency.nano_per_sat;
   sold.amount_sats = (sold.credit.nano() - 1) / rate + 1;
   if (sold.amount_sats > kSatsMax) return std::nullopt;
-  const std::array<std::string, 1> paths = {flat ? paths_of(quote, call_, charge.calls)
-                                                 : std::string(call_.endpoint)};
+  const bool is_one = charge.calls == 1 && sold.credit == quote.worst();
+  sold.is_one = is_one;
+  const std::array<std::string, 1> paths = {paths_of(quote, call_, is_one)};
   auto endpoints = token::list_caveat(CaveatKey::endpoints, paths);
   auto upstream = token::name_caveat(CaveatKey::upstream, call_.upstream);
   auto methods = token::list_caveat(CaveatKey::methods, std::array{std::string(call_.method)});
@@ -165,16 +180,18 @@ std::optional<Product> Passage::product(const Quote& quote) const {
 
 net::Task<> Passage::offer_payment() {
   auto quote = settings_->tariff->quote(call_, "anonymous");
+  if (is_unpriced_) quote = std::unexpected(Refusal::price_unknown);
   if (!quote) {
     denial_->refusal = quote.error();
     denial_->message = refusal_text(quote.error(), culprit(quote.error()));
     co_return;
   }
+  quote = quote_for_buyer(*quote);
   std::optional<Product> sold = product(*quote);
   if (!sold) co_return;
   const std::string why = std::exchange(denial_->message, {});
   const Money price = quote->worst();
-  const std::string client(conversation_.payer().address);
+  const std::string client = client_group(conversation_.payer().address);
   auto ask = [this, &sold, &client](net::Completion<Result<PaymentOffer>> done) {
     worker_.gateway.paywall->offer(settings_->charge, *sold, client, worker_.gateway.keyring(),
                                    [done](Result<PaymentOffer> made) { done(std::move(made)); });
@@ -192,6 +209,7 @@ net::Task<> Passage::offer_payment() {
   denial_->message = fmt::format("{}Pay {} sats: {}.", first ? "" : why + " ", offer->amount_sats,
                                  offer->description);
   denial_->required = price;
+  if (conversation_.payer().asks_scheme) std::ranges::reverse(offer->challenges);
   denial_->offer = std::move(*offer);
 }
 

@@ -32,7 +32,7 @@ Result<PaymentOffer> challenge(const ChargeSettings& settings, const Product& pr
   PaymentOffer offer;
   offer.challenges.push_back(payment::write_challenge(macaroon, invoice.bolt11));
   // One that is good once, as the scheme wants it.
-  if (product.calls == 1) {
+  if (product.is_one) {
     payment::ChargeRequest charge;
     charge.realm = settings.realm;
     charge.amount_sats = product.amount_sats;

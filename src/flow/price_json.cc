@@ -37,6 +37,19 @@ void append_price_parts(JsonOut& out, const tariff::PricePolicy& price) {
   }
 }
 
+void append_terms(JsonOut& out, const tariff::TermsPolicy& terms) {
+  if (const auto& volume = terms.volume) {
+    out.key("volume").object().key("per").string(to_string(volume->per)).key("tiers").array();
+    for (const tariff::UnitTier& tier : volume->tiers) {
+      out.object();
+      if (tier.up_to) out.key("up_to").integer(*tier.up_to);
+      out.key("cost").money(tier.amount).end();
+    }
+    out.end_array().end();
+  }
+  if (terms.dynamic) out.key("dynamic").boolean(true);
+}
+
 void append_price(JsonOut& out, const tariff::Offer& offer) {
   if (offer.per_token) {
     out.key("per_million_tokens").object();
@@ -47,6 +60,10 @@ void append_price(JsonOut& out, const tariff::Offer& offer) {
   if (offer.image) out.key("image").money(*offer.image);
   if (offer.characters) out.key("per_million_characters").money(*offer.characters);
   if (offer.is_per_call()) out.key("cost").money(offer.cost);
+  if (offer.terms) {
+    out.key("at_most").boolean(true);
+    append_terms(out, *offer.terms);
+  }
   if (offer.parts == nullptr) return;
   out.key("at_most").boolean(true).key("parts").object();
   append_price_parts(out, *offer.parts);

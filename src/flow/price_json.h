@@ -10,6 +10,9 @@ namespace satgate::flow {
 // per_result_kib, max_result_kib.
 void append_price_parts(JsonOut& out, const tariff::PricePolicy& price);
 
+// volume, with its tiers; dynamic: true.
+void append_terms(JsonOut& out, const tariff::TermsPolicy& terms);
+
 // cost, per_million_tokens, image, per_million_characters: those that apply. Credits. `at_most`:
 // cost is a bound, and what it is made of follows.
 void append_price(JsonOut& out, const tariff::Offer& offer);

@@ -49,6 +49,7 @@ net::Task<std::optional<Fault>> WholeCall::fetch() {
 net::Task<> WholeCall::complete(const Settled& settled) {
   wire::HeadWriter& writer = write_client_head(http_, *head_);
   write_call_fields(writer, call_, passing_, settled, settings_.currency);
+  write_receipt(writer, head_->status, passing_);
   (void)co_await http_.send(answer_);
 }
 

@@ -9,7 +9,8 @@ Worker::Worker(Gateway& shared, net::Loop& the_loop)
       loop(the_loop),
       pool(the_loop),
       verifier(shared.keyring(), shared.settings()->currency),
-      recorder(shared, the_loop) {
+      recorder(shared, the_loop),
+      pricer(pool) {
   refresh();
 }
 

@@ -12,6 +12,7 @@
 #include "dialect/openai/chat.h"
 #include "flow/conversation.h"
 #include "flow/gateway.h"
+#include "flow/pricer.h"
 #include "flow/recorder.h"
 #include "net/http_client.h"
 #include "token/verifier.h"
@@ -27,6 +28,7 @@ class Worker {
   net::UpstreamPool pool;
   token::Verifier verifier;
   Recorder recorder;
+  Pricer pricer;
   // Reused from call to call, between two points where a call may wait, so that it allocates
   // nothing.
   AuditEvent event;

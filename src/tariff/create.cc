@@ -44,6 +44,8 @@ class Compiler {
 
   TokenRates in_credits(const TokenRates& usd) const;
   std::optional<ToolPrice> tool_price(std::string_view where, const ToolPolicy& tool);
+  std::optional<Terms> terms(std::string_view rule, std::string_view where, Money cost,
+                             const TermsPolicy& policy);
   std::optional<ToolCache> tool_cache(std::string_view where, const ToolPolicy& tool);
   std::vector<ArgumentRule> argument_rules(std::string_view where, const ToolPolicy& tool);
   ToolRule tool_rule(std::string_view table, const std::string& name, const ToolPolicy& tool);
@@ -99,8 +101,10 @@ Result<std::unique_ptr<const Tables>> Compiler::run() {
   add_endpoints();
   for (const auto& [name, price] : policy_.routes) {
     std::string rule = fmt::format("routes.{}.price", name);
-    check_amount(rule, price);
-    tables_->routes.emplace(name, RouteRule{std::move(rule), price});
+    check_amount(rule, price.cost);
+    auto on = terms(rule, fmt::format("routes.{}", name), price.cost, price.terms);
+    const Money most = on ? on->most() : price.cost;
+    tables_->routes.emplace(name, RouteRule{std::move(rule), most, std::move(on)});
   }
   add_models();
   if (!errors_.empty()) return fail(std::move(errors_));
@@ -124,6 +128,16 @@ void Compiler::add_builtin_models() {
     model.kind = entry.kind;
     tables_->builtin_models.emplace(model.name, std::move(model));
   }
+}
+
+std::optional<Terms> Compiler::terms(std::string_view rule, std::string_view where, Money cost,
+                                     const TermsPolicy& policy) {
+  if (!policy.any()) return std::nullopt;
+  auto made = Terms::create(rule, cost, policy, policy_.timezone);
+  if (policy.dynamic && policy.dynamic->pricer) tables_->has_pricers = true;
+  if (made) return std::move(*made);
+  complain(fmt::format("{}.{}", where, made.error().key), made.error().what);
+  return std::nullopt;
 }
 
 void Compiler::add_servers() {
@@ -165,6 +179,8 @@ std::vector<ArgumentRule> Compiler::argument_rules(std::string_view where, const
 
 std::optional<ToolPrice> Compiler::tool_price(std::string_view where, const ToolPolicy& tool) {
   if (tool.cost && tool.price) complain(where, "has a `cost` and a `price`; choose one");
+  if (tool.terms.any() && tool.price) complain(where, "has a `price`, which nothing moves");
+  if (tool.terms.volume && !tool.cost) return ToolPrice::flat(Money());
   if (tool.cost) return ToolPrice::flat(*tool.cost);
   if (!tool.price) return std::nullopt;
   auto price = ToolPrice::create(*tool.price);
@@ -191,6 +207,8 @@ ToolRule Compiler::tool_rule(std::string_view table, const std::string& name,
   check_amount(rule.rule + ".cost", tool.cost);
   check_amount(rule.rule + ".approvalAbove", tool.approval_above);
   rule.price = tool_price(rule.rule, tool);
+  rule.terms = terms(rule.rule, rule.rule, tool.cost.value_or(Money()), tool.terms);
+  if (rule.terms) rule.price = ToolPrice::flat(rule.terms->most());
   rule.cache = tool_cache(rule.rule, tool);
   if (rule.price && rule.price->depends_on_arguments() && is_method(name)) {
     complain(rule.rule + ".price", "depends on arguments, which only tools have");
@@ -231,6 +249,8 @@ void Compiler::add_endpoints() {
   for (const auto& [path, policy] : policy_.endpoints) {
     EndpointRule rule{path, fmt::format("endpoints.{}", path), policy.cost};
     check_amount(rule.rule + ".cost", policy.cost);
+    rule.terms = terms(rule.rule, rule.rule, policy.cost, policy.terms);
+    if (rule.terms) rule.cost = rule.terms->most();
     if (!path.starts_with('/') && path != "*") complain(rule.rule, "must start with a slash");
     if (path.contains('*')) {
       tables_->endpoint_patterns.push_back(std::move(rule));

@@ -5,6 +5,7 @@
 // decides it: an exact name, then the pattern with the most other characters, then `*`.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -13,6 +14,7 @@
 #include <vector>
 
 #include "base/money.h"
+#include "base/time_zone.h"
 #include "contract/call.h"
 #include "contract/spend_limits.h"
 
@@ -76,6 +78,72 @@ struct PricePolicy {
 // every token of one named budget, or everyone.
 enum class CacheScope : uint8_t { token, budget, everyone };
 
+// `volume`: what calls cost by how many their caller has made so far.
+struct VolumePolicy {
+  std::vector<UnitTier> tiers = {};  // of calls
+  Window per = Window::lifetime;     // in which they count
+};
+
+// dynamic.times: the first that holds, by the clocks of the config's time zone.
+struct TimeFactor {
+  std::array<bool, 7> days = {true, true, true, true, true, true, true};  // from Sunday on
+  int64_t from_second = 0, to_second = 0;  // of the day; the same, or an earlier end: over midnight
+  Money factor = {};                       // as an amount: nano-parts
+};
+
+// dynamic.load: of several, that with the highest bound.
+struct LoadFactor {
+  int64_t above = 0;  // calls in flight
+  Money factor = {};
+};
+
+// dynamic.priority
+struct UrgencyFactor {
+  std::string name = {};
+  Money factor = {};
+};
+
+// dynamic.pricer: somebody else says what a call costs.
+struct PricerPolicy {
+  std::string url = {};
+  int64_t keep_seconds = 30;  // its answer counts for like calls
+  int64_t timeout_ms = 1000;
+  bool required = false;  // no answer, no call; else the config's own price
+};
+
+// dynamic.upstreamCost: a field of the upstream's answer says what it was, and so what is charged.
+struct UpstreamCostPolicy {
+  std::string header = {};
+  Money factor = Money::credits(1);
+};
+
+// `dynamic`: what moves a price.
+struct DynamicPolicy {
+  std::vector<TimeFactor> times = {};
+  std::vector<LoadFactor> load = {};
+  std::string urgency_header = {};
+  std::vector<UrgencyFactor> urgencies = {};
+  std::optional<PricerPolicy> pricer = {};
+  std::optional<UpstreamCostPolicy> upstream_cost = {};
+  std::optional<Money> max = {};  // whatever moves it
+};
+
+// `outcome`: a call is charged when a signal says that it was a success.
+struct OutcomePolicy {
+  std::string secret = {};        // with which the signal is signed
+  int64_t timeout_seconds = 600;  // for which the money is held; below what a reservation lives
+  bool charge_otherwise = true;   // when no signal has come by then; false: it is given back
+};
+
+// Beside or in place of a flat price.
+struct TermsPolicy {
+  std::optional<VolumePolicy> volume = {};  // in place of it
+  std::optional<DynamicPolicy> dynamic = {};
+  std::optional<OutcomePolicy> outcome = {};
+
+  bool any() const { return volume || dynamic || outcome; }
+};
+
 // tools.NAME.cache
 struct ToolCachePolicy {
   int64_t ttl_seconds = 0;
@@ -99,6 +167,7 @@ struct ServerPolicy {
 struct ToolPolicy {
   std::optional<Money> cost = {};
   std::optional<PricePolicy> price = {};  // in place of `cost`
+  TermsPolicy terms = {};                 // of a `cost`
   std::optional<ToolCachePolicy> cache = {};
   bool enabled = true;
   bool require_approval = false;
@@ -108,9 +177,10 @@ struct ToolPolicy {
   Table<ArgumentPolicy> arguments = {};
 };
 
-// endpoints.PATH
+// endpoints.PATH, routes[]
 struct EndpointPolicy {
   Money cost;
+  TermsPolicy terms = {};
 };
 
 // models.NAME.serviceTiers.NAME: credits per million tokens.
@@ -150,10 +220,11 @@ struct Policy {
   Table<EndpointPolicy> endpoints;
   Table<ModelPolicy> models;
   Table<TokenPolicy> tokens;
-  Table<Money> routes;  // routes[].price by route name; no patterns
+  Table<EndpointPolicy> routes;  // routes[].price by route name; no patterns
   // The bound written into a request that names none, for a model whose own maximum is not known.
   uint64_t output_tokens_default = 16'384;
   bool builtin_models = true;  // off: only `models` has prices
+  TimeZone timezone = {};      // of `dynamic.times`
 };
 
 }  // namespace satgate::tariff

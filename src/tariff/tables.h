@@ -16,6 +16,7 @@
 #include "tariff/argument_rules.h"
 #include "tariff/policy.h"
 #include "tariff/prices.h"
+#include "tariff/terms.h"
 #include "tariff/tool_price.h"
 
 namespace satgate::tariff {
@@ -62,6 +63,7 @@ struct ToolRule {
   std::string rule;  // "tools.search_*"
   ToolPolicy policy;
   std::optional<ToolPrice> price;  // of `cost` or `price`
+  std::optional<Terms> terms;      // in place of `cost`
   std::optional<ToolCache> cache;
   std::vector<ArgumentRule> arguments;
   std::optional<PathEntry> rate;  // its label points at rate_label
@@ -112,7 +114,8 @@ struct ServerRule {
 struct EndpointRule {
   std::string path;
   std::string rule;  // "endpoints./api/*"
-  Money cost;
+  Money cost;        // at most
+  std::optional<Terms> terms = {};
 };
 
 struct TokenRules {
@@ -123,7 +126,8 @@ struct TokenRules {
 
 struct RouteRule {
   std::string rule;
-  Money price;
+  Money price;  // at most
+  std::optional<Terms> terms = {};
 };
 
 struct Tables {
@@ -137,6 +141,7 @@ struct Tables {
   std::vector<PricedModel> model_patterns;  // most specific first
   std::map<std::string, PricedModel, std::less<>> builtin_models;
   uint64_t output_tokens_default = 0;
+  bool has_pricers = false;
 
   const PricedModel* find_model(std::string_view name) const;
   const EndpointRule* find_endpoint(std::string_view path) const;

@@ -122,6 +122,34 @@ Quote Tariff::quote_flat(Money price, std::string_view rule) const {
   return quote;
 }
 
+Quote Tariff::quote_on_terms(Money most, std::string_view rule,
+                             const std::optional<Terms>& terms) const {
+  Quote quote = quote_flat(most, rule);
+  if (terms) quote.terms_ = &*terms;
+  return quote;
+}
+
+Quote Tariff::quote_under(const Quote& quote, const Circumstances& under) const {
+  Quote result = quote;
+  if (quote.terms_) result.worst_ = result.fixed_ = quote.terms_->price(under);
+  return result;
+}
+
+bool Tariff::has_pricers() const {
+  return tables_->has_pricers;
+}
+
+PathEntry Tariff::volume_account(const Quote& quote, const Circumstances& under,
+                                 const AccountId& who) const {
+  const Terms& terms = *quote.terms_;
+  PathEntry entry;
+  entry.account = terms.account(who);
+  entry.kind = AccountKind::rate;
+  entry.label = terms.label();
+  if (const auto end = terms.tier_end(under)) entry.limits[terms.window()] = Money::credits(*end);
+  return entry;
+}
+
 // Pictures and characters are counted in the request: what is held is what is charged.
 std::expected<Quote, Refusal> Tariff::quote_units(const PricedModel& model,
                                                   const Call& call) const {
@@ -235,6 +263,7 @@ std::expected<Quote, Refusal> Tariff::quote_priced(const Call& call, const ToolV
                                                    const ToolVerdict& common,
                                                    const ServerRule* server, Extent extent) const {
   for (const ToolRule* rule : {own.priced, common.priced}) {
+    if (rule && rule->terms) return quote_on_terms(rule->terms->most(), rule->rule, rule->terms);
     if (rule) return quote_by_price(*rule->price, rule->rule, call, extent);
   }
   if (server && server->policy.price) return quote_flat(*server->policy.price, server->rule);
@@ -270,7 +299,7 @@ std::optional<std::string> Tariff::argument_breach(const Call& call,
 std::expected<Quote, Refusal> Tariff::quote_exact_path(const Call& call) const {
   const auto exact = tables_->endpoints.find(call.endpoint);
   if (exact == tables_->endpoints.end()) return std::unexpected(Refusal::price_unknown);
-  return quote_flat(exact->second.cost, exact->second.rule);
+  return quote_on_terms(exact->second.cost, exact->second.rule, exact->second.terms);
 }
 
 std::expected<Quote, Refusal> Tariff::quote(const Call& call, std::string_view token_name,
@@ -292,14 +321,14 @@ std::expected<Quote, Refusal> Tariff::quote(const Call& call, std::string_view t
     if (quote || quote.error() != Refusal::price_unknown) return quote;
   } else if (call.protocol == Protocol::http) {
     if (const EndpointRule* rule = tables_->find_endpoint(call.endpoint)) {
-      return quote_flat(rule->cost, rule->rule);
+      return quote_on_terms(rule->cost, rule->rule, rule->terms);
     }
   } else {
     return quote_exact_path(call);
   }
   const auto route = tables_->routes.find(call.route);
   if (route == tables_->routes.end()) return std::unexpected(Refusal::price_unknown);
-  return quote_flat(route->second.price, route->second.rule);
+  return quote_on_terms(route->second.price, route->second.rule, route->second.terms);
 }
 
 Quote Tariff::requote_with_output(const Quote& quote, uint64_t output_tokens) const {
@@ -421,6 +450,7 @@ std::optional<Offer> Tariff::offer_of_tool(const Call& call, std::string_view to
   if (!quote) return std::nullopt;
   Offer offer{Alternative::Kind::tool, call.listed_tool, quote->worst(), false, {}};
   offer.parts = quote->tool_price_ ? quote->tool_price_->policy() : nullptr;
+  offer.terms = quote->terms_ ? &quote->terms_->policy() : nullptr;
   return offer;
 }
 
@@ -500,19 +530,25 @@ std::vector<Offer> Tariff::listing() const {
   const auto add_flat = [&](Alternative::Kind kind, std::string_view name, Money cost) {
     offers.push_back({kind, name, cost, false, {}});
   };
+  const auto add_terms = [&](const std::optional<Terms>& terms) {
+    if (terms) offers.back().terms = &terms->policy();
+  };
   for (const ToolRule& rule : tables_->tools.rules()) {
     if (!rule.price) continue;
     add_flat(Alternative::Kind::tool, rule.name, rule.price->bound());
     offers.back().parts = rule.price->policy();
+    add_terms(rule.terms);
   }
   for (const auto& [name, server] : tables_->servers) {
     if (server.policy.price) add_flat(Alternative::Kind::tool, name, *server.policy.price);
   }
   for (const auto& [path, rule] : tables_->endpoints) {
     add_flat(Alternative::Kind::endpoint, rule.path, rule.cost);
+    add_terms(rule.terms);
   }
   for (const EndpointRule& rule : tables_->endpoint_patterns) {
     add_flat(Alternative::Kind::endpoint, rule.path, rule.cost);
+    add_terms(rule.terms);
   }
   const auto add_model = [&](const PricedModel& model) {
     Offer offer = offer_of(model);

@@ -33,6 +33,7 @@
 #include "contract/quote.h"
 #include "contract/refusal.h"
 #include "tariff/policy.h"
+#include "tariff/terms.h"
 
 namespace satgate::tariff {
 
@@ -60,6 +61,8 @@ struct Offer {
   std::optional<TokenRates> replaces = {};
   // Of a tool whose price depends on the call: `cost` is its bound. Null: it is flat.
   const PricePolicy* parts = nullptr;
+  // Of a price that depends on more than the call: `cost` is its bound.
+  const TermsPolicy* terms = nullptr;
 
   bool is_per_call() const { return !per_token && !image && !characters; }
 };
@@ -87,6 +90,16 @@ class Tariff {
   //
   // The same call with at most `output_tokens` of output over all choices.
   Quote requote_with_output(const Quote& quote, uint64_t output_tokens) const;
+
+  // The same call, made under these circumstances; of a quote without terms the same.
+  Quote quote_under(const Quote& quote, const Circumstances& under) const;
+  // Null: it has none. They live as long as the Tariff.
+  const Terms* terms_of(const Quote& quote) const { return quote.terms_; }
+  bool has_pricers() const;  // whether any price is somebody else's to say
+  // Where the calls of `who` are counted, with a limit that ends where the price under these
+  // circumstances does. REQUIRES: terms that count calls.
+  PathEntry volume_account(const Quote& quote, const Circumstances& under,
+                           const AccountId& who) const;
 
   // The same call, answered from a cache at this price. `rule` lives as long as the Tariff.
   Quote quote_cached(const Quote& quote, Money price,
@@ -149,6 +162,7 @@ class Tariff {
  private:
   explicit Tariff(std::unique_ptr<const Tables> tables);
   Quote quote_flat(Money price, std::string_view rule) const;
+  Quote quote_on_terms(Money most, std::string_view rule, const std::optional<Terms>& terms) const;
   // What a price depends on: the call at hand, or any call.
   enum class Extent : uint8_t { this_call, any_call };
   std::expected<Quote, Refusal> quote_by_price(const ToolPrice& price, std::string_view rule,

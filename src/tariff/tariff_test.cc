@@ -242,7 +242,7 @@ TEST(Resolution, Endpoints) {
   policy.endpoints["/api/admin/*"] = {credits("5")};
   policy.endpoints["/api/*/export"] = {credits("6")};
   policy.endpoints["/free"] = {Money()};
-  policy.routes["paid"] = credits("7");
+  policy.routes["paid"] = {credits("7")};
   const auto tariff = make(policy);
   for (const auto& [path, want] : std::initializer_list<std::pair<const char*, const char*>>{
            {"/api/search", "2 by endpoints./api/search/"},

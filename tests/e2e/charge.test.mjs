@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { createHash, createHmac, randomBytes } from 'node:crypto';
 import test from 'node:test';
 import { bearer, call, startGateway, startUpstream, together } from './gateway.mjs';
+import { ask, buy, challengeOf, listen, pay } from './buying.mjs';
 import { DEMO_KEY } from './shops.mjs';
 
 const PRICES = { '/paid/gold': { cost: '$0.60' }, '/paid/*': { cost: '$0.006' } };
@@ -25,31 +26,6 @@ async function paidShop(t, extra = {}, options = {}) {
     },
   });
   return { api, gateway, url: (path) => `${gateway.url}${path}` };
-}
-
-function challengeOf(answer) {
-  const header = answer.headers['www-authenticate'];
-  const match = /^L402 macaroon="([^"]+)", invoice="([^"]+)", version="0", token="([^"]+)"/
-    .exec(header ?? '');
-  assert.ok(match, `no challenge in ${header}`);
-  assert.equal(match[1], match[3]);
-  return { macaroon: match[1], invoice: match[2] };
-}
-
-async function ask(url, headers = {}) {
-  const answer = await call(url, { headers });
-  assert.equal(answer.status, 402, answer.text);
-  return challengeOf(answer);
-}
-
-async function pay(gateway, invoice) {
-  return (await gateway.json('lightning', 'pay', invoice)).preimage;
-}
-
-async function buy(gateway, url) {
-  const { macaroon, invoice } = await ask(url);
-  const preimage = await pay(gateway, invoice);
-  return { macaroon, preimage, headers: { authorization: `L402 ${macaroon}:${preimage}` } };
 }
 
 test('what a stranger is told is all that is needed to pay', async (t) => {
@@ -278,11 +254,20 @@ test('a buyer hands down less', async (t) => {
   assert.equal((await call(url('/paid/one'), { headers })).status, 402);
 });
 
+// The challenge of the Payment scheme, whichever place it has.
+function schemeOf(answer) {
+  const line = answer.headers['www-authenticate'].split(/, (?=Payment |L402 )/)
+    .find((one) => one.startsWith('Payment '));
+  return Object.fromEntries([...line.matchAll(/(\w+)="([^"]*)"/g)].map(([, name, value]) =>
+    [name, value]));
+}
+
+const schemeCredential = (challenge, preimage) => ({ authorization: `Payment ${
+  Buffer.from(JSON.stringify({ challenge, payload: { preimage } })).toString('base64url')}` });
+
 test('the Payment scheme is a second way to pay the same, once', async (t) => {
   const { gateway, url } = await paidShop(t);
-  const read = (answer) => Object.fromEntries(
-    [...answer.headers['www-authenticate'].split(/, (?=Payment )/)[1]
-      .matchAll(/(\w+)="([^"]*)"/g)].map(([, name, value]) => [name, value]));
+  const read = schemeOf;
   const challenge = read(await call(url('/paid/one')));
   assert.equal(challenge.method, 'lightning');
   assert.equal(challenge.intent, 'charge');
@@ -291,9 +276,8 @@ test('the Payment scheme is a second way to pay the same, once', async (t) => {
   assert.equal(request.currency, 'sat');
   assert.equal(request.methodDetails.network, 'regtest');
   const preimage = await pay(gateway, request.methodDetails.invoice);
-  const credential = (changes = {}, secret = preimage) => ({ authorization: `Payment ${
-    Buffer.from(JSON.stringify({ challenge: { ...challenge, ...changes },
-      payload: { preimage: secret } })).toString('base64url')}` });
+  const credential = (changes = {}, secret = preimage) =>
+    schemeCredential({ ...challenge, ...changes }, secret);
   const other = read(await call(url('/paid/gold')));
   const lies = [credential({ opaque: other.opaque }), credential({ request: other.request }),
     credential({ realm: 'elsewhere' }), credential({ id: other.id }), credential(other),
@@ -312,6 +296,32 @@ test('the Payment scheme is a second way to pay the same, once', async (t) => {
   const bundle = await paidShop(t, { charge: { calls: 2 } });
   const many = await call(bundle.url('/paid/one'));
   assert.ok(!many.headers['www-authenticate'].includes('Payment '), 'what is good once only');
+  const preferring = await call(url('/paid/one'),
+    { headers: { 'accept-payment': 'lightning/charge' } });
+  assert.match(preferring.headers['www-authenticate'], /^Payment .*, L402 /);
+});
+
+test('the Payment scheme pays for one call of an LLM, too, streamed or not', async (t) => {
+  const llm = await startUpstream(t, 'llm');
+  const gateway = await startGateway(t, { config: {
+    currency: { usdPerSat: 0.0006 },
+    lightning: { provider: 'dev' },
+    upstreams: { openai: { kind: 'openai', url: `${llm.url}/v1`, credential: DEMO_KEY,
+      mode: 'charge' } },
+  } });
+  for (const stream of [false, true]) {
+    const chat = (headers) => call(`${gateway.url}/v1/chat/completions`, {
+      method: 'POST', headers: { 'content-type': 'application/json', ...headers },
+      body: { model: 'gpt-4o-mini', max_tokens: 16, stream,
+        messages: [{ role: 'user', content: 'x' }] } });
+    const challenge = schemeOf(await chat({}));
+    const { methodDetails } = JSON.parse(Buffer.from(challenge.request, 'base64url'));
+    const preimage = await pay(gateway, methodDetails.invoice);
+    const answer = await chat(schemeCredential(challenge, preimage));
+    assert.equal(answer.status, 200, answer.text);
+    const receipt = JSON.parse(Buffer.from(answer.headers['payment-receipt'], 'base64url'));
+    assert.equal(receipt.reference, methodDetails.paymentHash);
+  }
 });
 
 test('only to clients that say so, where that is configured', async (t) => {
@@ -405,3 +415,27 @@ test('a mistake in the config is told at its place', async (t) => {
     await assert.rejects(paidShop(t, extra), message);
   }
 });
+
+test('a call that the upstream has failed costs its buyer nothing, unless the seller says so',
+  async (t) => {
+    const answers = { '/paid/five': (response) => { response.statusCode = 503; response.end(); },
+      '/paid/cut': (response) => response.destroy(),
+      '/paid/four': (response) => { response.statusCode = 404; response.end(); } };
+    const api = await listen(t, (request, response) => {
+      if (answers[request.url]) answers[request.url](response);
+      else response.end('{}');
+    });
+    const spentAfter = async (charge, path) => {
+      const { gateway, url } = await paidShop(t, { charge,
+        upstreams: { api: { kind: 'http', url: api } } });
+      const { headers } = await buy(gateway, url(path));
+      await call(url(path), { headers });
+      const [paid] = await gateway.json('lightning', 'invoices', '--paid');
+      return gateway.spent(paid.token);
+    };
+    assert.equal(await spentAfter({}, '/paid/five'), 0);
+    assert.equal(await spentAfter({}, '/paid/cut'), 0);
+    assert.equal(await spentAfter({}, '/paid/four'), 0.006);
+    assert.equal(await spentAfter({ failedCalls: 'charge' }, '/paid/five'), 0.006);
+    assert.equal(await spentAfter({ failedCalls: 'charge' }, '/paid/cut'), 0.006);
+  });

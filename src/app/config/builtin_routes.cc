@@ -77,7 +77,7 @@ class BuiltinRoutes {
       made.methods = {"GET"};
       made.protocol = Protocol::http;
       made.lists_models = true;
-      draft_.policy.routes[made.name] = Money();  // a list of names costs nothing
+      draft_.policy.routes[made.name] = {};  // a list of names costs nothing
       settings_.routes.push_back(std::move(made));
     }
   }

@@ -209,7 +209,8 @@ std::string print_settings(const flow::Settings& s) {
   for (const tariff::Offer& offer : s.tariff->listing()) {
     if (offer.per_token) continue;
     fmt::format_to(to, "price       {}  {}{} credits\n", offer.name,
-                   offer.parts == nullptr ? "" : "at most ", format_credits(offer.cost));
+                   offer.parts == nullptr && offer.terms == nullptr ? "" : "at most ",
+                   format_credits(offer.cost));
   }
   for (const BudgetRecord& b : s.budgets) {
     fmt::format_to(to, "budget      {}{}{}\n", b.name, b.parent.empty() ? "" : "  below ",

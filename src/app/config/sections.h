@@ -28,6 +28,8 @@ void read_credentials(YamlMap& server, flow::mcp::HttpUpstream& http);
 void read_routes(YamlMap& root, Draft& draft);  // routes; after upstreams and mode
 void read_prices(YamlMap& root, Draft& draft);  // tools, endpoints, models
 tariff::ToolPolicy read_tool(YamlMap map, const Currency& currency);  // one entry of `tools`
+// `volume` and `dynamic`, beside a price under this key.
+tariff::TermsPolicy read_terms(YamlMap& map, std::string_view price, const Currency& currency);
 void read_policies(YamlMap& root, Draft& draft);  // policies, with their templates
 // One entry of `policies` that stands for itself.
 void read_policy(YamlMap map, const std::string& token, Draft& draft);

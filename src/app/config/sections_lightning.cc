@@ -96,6 +96,8 @@ void read_terms(YamlMap& root, Draft& draft) {
   }
   charge.only_if_signaled = map->choice<bool>("challenge", {{"always", false}, {"signaled", true}})
                                 .value_or(charge.only_if_signaled);
+  charge.charges_failures = map->choice<bool>("failedCalls", {{"free", false}, {"charge", true}})
+                                .value_or(charge.charges_failures);
   if (auto pool = map->whole("pool", 0, 1000)) charge.pool = static_cast<size_t>(*pool);
   if (auto open = map->whole("openInvoicesPerClient", 1, 10'000)) {
     charge.open_of_one_client = static_cast<size_t>(*open);

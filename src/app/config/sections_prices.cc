@@ -6,11 +6,13 @@ namespace satgate::app {
 namespace {
 
 void read_endpoint(YamlMap map, const std::string& path, Draft& draft) {
-  if (auto cost = map.amount("cost", draft.policy.currency)) {
-    draft.policy.endpoints[path] = {*cost};
-  } else if (!map.has("cost")) {
+  const Currency& currency = draft.policy.currency;
+  tariff::EndpointPolicy endpoint{map.amount("cost", currency).value_or(Money()),
+                                  read_terms(map, "cost", currency)};
+  if (!map.has("cost") && !map.has("volume")) {
     map.complain("cost", "is missing; write `cost: 0` for a free endpoint");
   }
+  draft.policy.endpoints[path] = std::move(endpoint);
   map.finish();
 }
 

@@ -260,6 +260,7 @@ void read_server(YamlMap& root, Draft& draft) {
   read_store(root);
   if (auto mode = read_mode(root, "mode")) settings.mode = *mode;
   read_timezone(root, settings);
+  draft.policy.timezone = settings.timezone;
   settings.labels = root.strings("labels");
   read_audit(root, settings);
   read_limits(root, draft);

@@ -149,6 +149,7 @@ void read_tool_cache(YamlMap& tool_map, const Currency& currency, tariff::ToolPo
 tariff::ToolPolicy read_tool(YamlMap map, const Currency& currency) {
   tariff::ToolPolicy tool;
   tool.cost = map.amount("cost", currency);
+  tool.terms = read_terms(map, "cost", currency);
   read_price(map, currency, tool);
   read_tool_cache(map, currency, tool);
   tool.enabled = map.boolean("enabled").value_or(true);

@@ -216,8 +216,11 @@ void read_route(YamlMap map, size_t index, Draft& draft) {
   } else {
     map.complain("upstream", fmt::format("there is no upstream '{}' under `upstreams`", upstream));
   }
-  if (auto price = map.amount("price", draft.policy.currency)) {
-    draft.policy.routes[route.name] = *price;
+  const Currency& currency = draft.policy.currency;
+  const std::optional<Money> price = map.amount("price", currency);
+  tariff::TermsPolicy terms = read_terms(map, "price", currency);
+  if (price || terms.volume) {
+    draft.policy.routes[route.name] = {price.value_or(Money()), std::move(terms)};
   }
   route.strip_prefix = map.text("stripPrefix").value_or("");
   map.finish();

@@ -375,6 +375,7 @@ void Runtime::forget_invoices(Time now) {
 void Runtime::tick() {
   bank_->expire(clock_.now());
   bank_->approvals().expire(clock_.now());
+  gateway_->outcomes.tick(clock_.now());
   if (gateway_->paywall) {
     gateway_->paywall->tick(clock_.now());
     forget_invoices(clock_.now());
@@ -418,6 +419,7 @@ void Runtime::stop() {
   admin_server_.reset();
   admin_.reset();
   admin_loop_.reset();
+  if (gateway_) gateway_->outcomes.close();  // no call comes any more
   gateway_.reset();
   std::error_code ignored;
   std::filesystem::remove(options_.data_dir / "admin.address", ignored);

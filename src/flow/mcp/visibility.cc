@@ -43,9 +43,11 @@ std::optional<ListedPrice> listed_price(const Settings& settings, const Call& ca
   const auto offer = settings.tariff->offer_of_tool(call, token_name);
   if (!offer) return std::nullopt;
   ListedPrice price{offer->cost, {}};
-  if (offer->parts == nullptr) return price;
+  if (offer->parts == nullptr && offer->terms == nullptr) return price;
   JsonOut json(price.parts);
-  append_price_parts(json.object(), *offer->parts);
+  json.object();
+  if (offer->parts) append_price_parts(json, *offer->parts);
+  if (offer->terms) append_terms(json, *offer->terms);
   json.end();
   return price;
 }
