@@ -15,10 +15,10 @@
 namespace satgate::node {
 
 struct NodeConfig {
-  std::string provider;  // lnd, cln, phoenixd, lnbits, electrum, dev
-  std::string url;       // all but dev
+  std::string provider;  // lnd, cln, phoenixd, lnbits, electrum, nwc, dev
+  std::string url;       // all but nwc and dev
   // lnd: the macaroon in hex digits; cln: the rune; phoenixd: http-password; lnbits: the wallet's
-  // key; electrum: rpcuser:rpcpassword.
+  // key; electrum: rpcuser:rpcpassword; nwc: the wallet's nostr+walletconnect:// URI.
   std::string credential;
   std::string certificate_file;  // PEM: the node's own certificate (LND's tls.cert), or its CA
   std::string certificate_name;  // that it is for, where that is not the host of the URL
