@@ -18,10 +18,13 @@
 #include "flow/price_json.h"
 #include "flow/respond.h"
 #include "flow/router.h"
+#include "payment/webhook.h"
 #include "wire/url.h"
 
 namespace satgate::flow {
 namespace {
+
+constexpr size_t kWebhookBytesMax = 64 * 1024;
 
 Call begin_call(Worker& worker, const wire::RequestHead& request) {
   Call call;
@@ -82,6 +85,8 @@ net::Task<> DataPlane::handle(net::ServerExchange& http) {
   if (request.path == "/healthz") co_return co_await handle_health(http, false);
   if (request.path == "/readyz") co_return co_await handle_health(http, true);
   if (!settings->server.hosts.answers_to(request.host)) co_return co_await refuse_host(http);
+  if (request.path == kWebhookPath && settings->lightning && settings->lightning->hears_webhooks)
+    co_return co_await handle_webhook(http, *settings->lightning);
   if (request.path.starts_with("/.well-known/"))
     co_return co_await handle_documents(http, *settings);
   Call call = begin_call(worker_, request);
@@ -168,6 +173,34 @@ net::Task<> DataPlane::handle_health(net::ServerExchange& http, bool readiness) 
 
 // Prices by machine: /.well-known/satgate, and l402.json for those who look there. For OAuth
 // clients, what this resource is.
+// The node tells of a payment. Whoever it is, all that follows is a question to the node.
+net::Task<> DataPlane::handle_webhook(net::ServerExchange& http,
+                                      const LightningSettings& lightning) {
+  const RequestId id = random_id<RequestId>();
+  if (http.request().method != "POST") {
+    co_return co_await respond_error(http, Protocol::http, id, 405, "method_not_allowed",
+                                     "Payments are told here by POST.");
+  }
+  const std::string signature(
+      http.request().fields.find_single("x-phoenix-signature").value_or(""));
+  const auto body = co_await http.read_body_all(kWebhookBytesMax);
+  if (!body) co_return;
+  const bool is_signed = lightning.provider == "phoenixd";
+  const auto told = is_signed
+                        ? payment::read_phoenixd_webhook(*body, signature, lightning.webhook_secret)
+                        : payment::read_lnbits_webhook(*body);
+  if (!told && told.error() == payment::WebhookError::forged) {
+    co_return co_await respond_error(http, Protocol::http, id, 401, "bad_signature",
+                                     "X-Phoenix-Signature is not that of this body.");
+  }
+  if (!told) {
+    co_return co_await respond_error(http, Protocol::http, id, 400, "bad_request",
+                                     "This tells of no payment.");
+  }
+  worker_.gateway.paywall->hear(*told);
+  co_await respond_json(http, 200, "{}");
+}
+
 net::Task<> DataPlane::handle_documents(net::ServerExchange& http, const Settings& settings) {
   const std::string_view path = http.request().path;
   if (const auto document = resource_metadata(settings, http.request(), http.is_tls())) {

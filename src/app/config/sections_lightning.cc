@@ -47,6 +47,32 @@ void read_where(YamlMap& map, flow::LightningSettings& lightning) {
   }
 }
 
+void read_webhook(YamlMap& map, flow::LightningSettings& lightning) {
+  std::optional<YamlMap> webhook = map.map("webhook");
+  if (!webhook) return;
+  const bool is_signed = lightning.provider == "phoenixd";
+  if (!is_signed && lightning.provider != "lnbits") {
+    map.complain("webhook", "has no meaning: only phoenixd and lnbits send one");
+  }
+  lightning.hears_webhooks = true;
+  lightning.webhook_url = webhook->text("url").value_or("");
+  lightning.webhook_secret = webhook->secret("secret").value_or("");
+  webhook->finish();
+  if (lightning.webhook_url.empty() && !is_signed) {
+    webhook->complain("url", "is missing: where LNbits reaches this gateway");
+  }
+  if (!lightning.webhook_url.empty()) {
+    const auto url = wire::parse_url(lightning.webhook_url);
+    if (!url) webhook->complain("url", url.error().message);
+  }
+  if (is_signed && lightning.webhook_secret.empty()) {
+    webhook->complain("secret", "is missing: the webhook-secret of phoenix.conf");
+  }
+  if (!is_signed && !lightning.webhook_secret.empty()) {
+    webhook->complain("secret", "has no meaning: LNbits signs nothing");
+  }
+}
+
 void read_network(YamlMap& map, flow::LightningSettings& lightning) {
   const bool is_dev = lightning.provider == "dev";
   lightning.network = is_dev ? payment::Network::regtest : payment::Network::mainnet;
@@ -78,6 +104,7 @@ void read_node(YamlMap& root, Draft& draft) {
     lightning.provider = *provider;
     read_where(*map, lightning);
     read_network(*map, lightning);
+    read_webhook(*map, lightning);
   } else if (!map->has("provider")) {
     map->complain("provider", "is missing: dev, lnd, cln, phoenixd, lnbits, electrum or nwc");
   }
