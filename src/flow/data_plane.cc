@@ -18,6 +18,7 @@
 #include "flow/price_json.h"
 #include "flow/respond.h"
 #include "flow/router.h"
+#include "flow/signals.h"
 #include "wire/url.h"
 
 namespace satgate::flow {
@@ -61,20 +62,6 @@ net::Task<> refuse_host(net::ServerExchange& http) {
   co_await respond_error(http, Protocol::http, random_id<RequestId>(), 403, "host_denied", message);
 }
 
-constexpr std::string_view kOutcomes = "/.well-known/satgate/outcomes/";
-
-std::optional<bool> read_success(dialect::mcp::RawJson& json, std::string_view body) {
-  const auto members = json.members(body);
-  if (!members || !json.check(body)) return std::nullopt;
-  std::optional<bool> success;
-  for (const dialect::mcp::RawMember& member : *members) {
-    if (member.key != "success" || success) return std::nullopt;
-    if (member.value != "true" && member.value != "false") return std::nullopt;
-    success = member.value == "true";
-  }
-  return success;
-}
-
 std::string_view kind_word(Alternative::Kind kind) {
   switch (kind) {
     case Alternative::Kind::model:
@@ -96,7 +83,9 @@ net::Task<> DataPlane::handle(net::ServerExchange& http) {
   if (request.path == "/healthz") co_return co_await handle_health(http, false);
   if (request.path == "/readyz") co_return co_await handle_health(http, true);
   if (!settings->server.hosts.answers_to(request.host)) co_return co_await refuse_host(http);
-  if (request.path.starts_with(kOutcomes)) co_return co_await handle_outcome(http);
+  if (request.path.starts_with(kOutcomesPath)) co_return co_await handle_outcome(worker_, http);
+  if (request.path == kWebhookPath && settings->lightning && settings->lightning->hears_webhooks)
+    co_return co_await handle_webhook(worker_, http, *settings->lightning);
   if (request.path.starts_with("/.well-known/"))
     co_return co_await handle_documents(http, *settings);
   Call call = begin_call(worker_, request);
@@ -179,41 +168,6 @@ net::Task<> DataPlane::handle_health(net::ServerExchange& http, bool readiness) 
   JsonOut out(body);
   out.object().key("status").string(up ? "ok" : "unavailable").end();
   co_await respond_json(http, up ? 200 : 503, body);
-}
-
-// What came of a call, told by who knows the secret of its price.
-net::Task<> DataPlane::handle_outcome(net::ServerExchange& http) {
-  const RequestId id = random_id<RequestId>();
-  const wire::RequestHead& request = http.request();
-  if (request.method != "POST") {
-    co_return co_await respond_error(http, Protocol::http, id, 405, "method_not_allowed",
-                                     "An outcome is told by POST.");
-  }
-  const auto body = co_await read_whole(http);
-  if (!body) co_return;
-  const auto success = read_success(worker_.json, *body);
-  if (!success) {
-    co_return co_await respond_error(http, Protocol::http, id, 400, "bad_request",
-                                     "The body must be {\"success\": true} or false.");
-  }
-  const std::string_view call = request.path.substr(kOutcomes.size());
-  const auto signature = request.fields.find_single("x-satgate-signature").value_or("");
-  switch (worker_.gateway.outcomes.decide(call, *body, *success, signature)) {
-    case Outcomes::Decided::done:
-      co_return co_await respond_json(http, 200,
-                                      *success ? R"({"charged":true})" : R"({"charged":false})");
-    case Outcomes::Decided::unsigned_:
-      co_return co_await respond_error(
-          http, Protocol::http, id, 403, "outcome_denied",
-          "X-SatGate-Signature must be sha256= and the HMAC-SHA256 of the request id, a dot and "
-          "the body, by the secret of the price.");
-    case Outcomes::Decided::unknown:
-      co_return co_await respond_error(http, Protocol::http, id, 404, "outcome_unknown",
-                                       "No call with this id waits for its outcome.");
-    case Outcomes::Decided::unavailable:
-      co_return co_await respond_error(http, Protocol::http, id, 503, "ledger_unavailable",
-                                       "The outcome could not be written.");
-  }
 }
 
 // Prices by machine: /.well-known/satgate, and l402.json for those who look there. For OAuth

@@ -17,7 +17,6 @@ class DataPlane final : public net::Handler {
 
  private:
   net::Task<> handle_health(net::ServerExchange& http, bool readiness);
-  net::Task<> handle_outcome(net::ServerExchange& http);
   net::Task<> handle_documents(net::ServerExchange& http, const Settings& settings);
   net::Task<> handle_route(net::ServerExchange& http, const Settings& settings, const Route& route,
                            Call& call);

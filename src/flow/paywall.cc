@@ -20,6 +20,8 @@ constexpr size_t kShelvesMax = 256;
 constexpr size_t kClientsMax = 4096;
 constexpr int64_t kMsatPerSat = 1000;
 constexpr size_t kNameDigits = 16;
+constexpr size_t kHeardMax = 1000;  // hints that are looked into at a time
+constexpr size_t kCatchUpMax = 50;  // invoices that are asked about after a start
 
 Result<PaymentOffer> challenge(const ChargeSettings& settings, const Product& product,
                                const payment::Invoice& invoice, Time expires, Time now,
@@ -233,6 +235,58 @@ void Paywall::redeem(std::shared_ptr<const TokenChain> chain, std::function<void
   node_->lookup(std::move(key),
                 [this, chain = std::move(chain), done = std::move(done)](
                     Result<payment::InvoiceStatus> status) { done(settle(*chain, status)); });
+}
+
+void Paywall::watch() {
+  node_->watch([this](const Hash256& payment_hash) { hear(payment_hash); });
+  // They may have been paid while this gateway was away.
+  const auto last = bank_.invoices().list(kCatchUpMax, false);
+  if (!last) return;  // then the buyers tell
+  for (const store::InvoiceRecord& invoice : *last) {
+    if (!invoice.paid) hear(invoice.payment_hash);
+  }
+}
+
+void Paywall::hear(const Hash256& payment_hash) {
+  std::optional<payment::InvoiceKey> key = unpaid(payment_hash);
+  if (!key) return;
+  {
+    const std::lock_guard lock(mutex_);
+    if (heard_.size() >= kHeardMax || !heard_.insert(payment_hash).second) return;
+  }
+  node_->lookup(*std::move(key),
+                [this, payment_hash](const Result<payment::InvoiceStatus>& status) {
+                  note(payment_hash, status);
+                  const std::lock_guard lock(mutex_);
+                  heard_.erase(payment_hash);
+                });
+}
+
+// Nothing: it is paid, or not of here.
+std::optional<payment::InvoiceKey> Paywall::unpaid(const Hash256& payment_hash) {
+  payment::InvoiceKey key;
+  key.payment_hash = payment_hash;
+  {
+    const std::lock_guard lock(mutex_);
+    if (const auto open = open_.find(payment_hash); open != open_.end()) {
+      key.node_id = open->second.node_id;
+      return key;
+    }
+  }
+  const auto known = bank_.invoices().find(payment_hash);
+  if (!known || !*known || (*known)->paid) return std::nullopt;
+  key.node_id = (*known)->node_id;
+  return key;
+}
+
+// The money is in the book from now on. The token opens when the buyer shows it.
+void Paywall::note(const Hash256& payment_hash, const Result<payment::InvoiceStatus>& status) {
+  if (!status || status->state != payment::InvoiceState::settled) return;
+  const auto known = bank_.invoices().find(payment_hash);
+  if (!known || !*known || status->received_msat < (*known)->amount_msat) return;
+  if (bank_.invoices().mark_paid(payment_hash, status->received_msat, clock_.now())) {
+    close(payment_hash);
+  }
 }
 
 // From memory; of before a restart, from the disk.

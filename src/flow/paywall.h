@@ -20,6 +20,8 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -76,6 +78,12 @@ class Paywall {
   // chain->sale.
   void redeem(std::shared_ptr<const TokenChain> chain, std::function<void(Redeemed)> done);
 
+  // From now on payments are noted as the node tells of them, whether or not the buyer comes back.
+  void watch();
+  // Somebody says that this invoice was paid. Only a hint: the node is asked. What is unknown here,
+  // or paid already, is passed over.
+  void hear(const Hash256& payment_hash);
+
   payment::LightningNode& node() { return *node_; }
 
   // Forgets what can not be paid any more. About once a second.
@@ -110,6 +118,8 @@ class Paywall {
   void show_locked(const std::string& client, const Kind& kind, const Ready& ready);
   Result<std::string> node_id_of(const Hash256& payment_hash);
   void close(const Hash256& payment_hash);
+  std::optional<payment::InvoiceKey> unpaid(const Hash256& payment_hash);
+  void note(const Hash256& payment_hash, const Result<payment::InvoiceStatus>& status);
   void restock(const ChargeSettings& settings, const Kind& kind);
   void make(const ChargeSettings& settings, const Kind& kind,
             std::function<void(Result<Ready>)> done);
@@ -124,6 +134,7 @@ class Paywall {
   std::map<std::string, std::deque<Shown>, std::less<>> shown_;  // by client, the oldest first
   std::map<Hash256, Open> open_;
   size_t making_ = 0;
+  std::set<Hash256> heard_;  // that the node is asked about because of a hint
   // Last: it ends first, and with it every callback.
   std::unique_ptr<payment::LightningNode> node_;
 };

@@ -95,6 +95,9 @@ struct ApprovalSettings {
   std::string secret;              // of its signature
 };
 
+// Where nodes tell of payments.
+inline constexpr std::string_view kWebhookPath = "/.well-known/satgate/lightning";
+
 // lightning: the node that is paid. Room app/ makes it from this.
 struct LightningSettings {
   std::string provider;
@@ -103,6 +106,9 @@ struct LightningSettings {
   std::string certificate_file;
   std::string certificate_name;
   payment::Network network = payment::Network::mainnet;
+  bool hears_webhooks = false;  // phoenixd and LNbits: at kWebhookPath
+  std::string webhook_url;      // that the node is told with each invoice; empty: none
+  std::string webhook_secret;   // phoenixd signs with it; never logged
 
   bool operator==(const LightningSettings&) const = default;
 };

@@ -14,7 +14,7 @@ using payment::Invoice;
 
 constexpr size_t kCallsMax = 10'000;    // at a time
 constexpr size_t kMadeMax = 50'000;     // invoices that are remembered
-constexpr size_t kLookupsMax = 50;      // of open invoices, of one round
+constexpr size_t kLookupsMax = 20;      // of open invoices, of one round
 constexpr size_t kPaidMax = 10'000;     // payments that are remembered
 constexpr int64_t kBeginSeconds = 120;  // then a request to pay has reached the node, or never will
 constexpr int64_t kOpenLateSeconds = 3'600;   // an expired invoice is looked at that much longer

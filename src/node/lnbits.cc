@@ -70,6 +70,7 @@ net::Task<Result<MadeInvoice>> Lnbits::create(InvoiceRequest request) {
   body["unit"] = "sat";
   body["memo"] = request.description;
   body["expiry"] = request.expires_seconds;
+  if (!webhook_url_.empty()) body["webhook"] = webhook_url_;
   RestRequest ask;
   ask.path = "/api/v1/payments";
   ask.content_type = "application/json";

@@ -11,7 +11,9 @@ namespace satgate::node {
 
 class Lnbits final : public BackEnd {
  public:
-  explicit Lnbits(std::unique_ptr<RestClient> client) : client_(std::move(client)) {}
+  // `webhook_url`: told of each payment; may be empty.
+  Lnbits(std::unique_ptr<RestClient> client, std::string webhook_url)
+      : client_(std::move(client)), webhook_url_(std::move(webhook_url)) {}
 
   std::string_view provider() const override { return "lnbits"; }
   int64_t unit_msat() const override { return 1'000; }
@@ -29,6 +31,7 @@ class Lnbits final : public BackEnd {
   net::Task<Result<int64_t>> fee_reserve(std::string bolt11);
 
   std::unique_ptr<RestClient> client_;
+  const std::string webhook_url_;
 };
 
 }  // namespace satgate::node

@@ -8,6 +8,7 @@
 #include "node/electrum.h"
 #include "node/lnbits.h"
 #include "node/lnd.h"
+#include "node/nwc.h"
 #include "node/phoenixd.h"
 
 namespace satgate::node {
@@ -65,10 +66,22 @@ Result<Client> client_of(const NodeConfig& config, Waits& waits) {
   return wrong(is_credential ? "credential" : is_certificate ? "certificate" : "url", why);
 }
 
-template <class Kind>
-Made with_client(const NodeConfig& config, Waits& waits) {
+template <class Kind, class... More>
+Made with_client(const NodeConfig& config, Waits& waits, const More&... more) {
   TRY_ASSIGN(Client client, client_of(config, waits));
-  return std::make_unique<Kind>(std::move(client));
+  return std::make_unique<Kind>(std::move(client), more...);
+}
+
+Made nwc_of(const NodeConfig& config, Waits& waits, const Clock& clock) {
+  if (!config.url.empty()) return wrong("url", "has no meaning for nwc: the credential names it");
+  const auto connection = read_nwc_uri(config.credential);
+  if (!connection) return wrong("credential", connection.error().message);
+  RelayOptions options;
+  options.certificate_file = config.certificate_file;
+  options.certificate_name = config.certificate_name;
+  auto made = Nwc::make(waits, clock, *connection, std::move(options));
+  if (!made) return wrong("certificate", made.error().message);
+  return made;
 }
 
 Made dev_of(const NodeConfig& config, Waits& waits, const Clock& clock) {
@@ -85,12 +98,15 @@ Made dev_of(const NodeConfig& config, Waits& waits, const Clock& clock) {
 Made back_end_of(const NodeConfig& config, Waits& waits, const Clock& clock) {
   if (config.provider == "lnd") return with_client<Lnd>(config, waits);
   if (config.provider == "cln") return with_client<Cln>(config, waits);
-  if (config.provider == "phoenixd") return with_client<Phoenixd>(config, waits);
-  if (config.provider == "lnbits") return with_client<Lnbits>(config, waits);
+  if (config.provider == "phoenixd")
+    return with_client<Phoenixd>(config, waits, config.webhook_url);
+  if (config.provider == "lnbits") return with_client<Lnbits>(config, waits, config.webhook_url);
   if (config.provider == "electrum") return with_client<Electrum>(config, waits);
+  if (config.provider == "nwc") return nwc_of(config, waits, clock);
   if (config.provider == "dev") return dev_of(config, waits, clock);
-  return wrong("provider", fmt::format("'{}' is none of lnd, cln, phoenixd, lnbits, electrum, dev",
-                                       config.provider));
+  return wrong("provider",
+               fmt::format("'{}' is none of lnd, cln, phoenixd, lnbits, electrum, nwc, dev",
+                           config.provider));
 }
 
 }  // namespace

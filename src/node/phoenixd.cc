@@ -114,6 +114,7 @@ net::Task<Result<MadeInvoice>> Phoenixd::create(InvoiceRequest request) {
   ask.body =
       fmt::format("amountSat={}&description={}&expirySeconds={}", request.amount_msat / 1'000,
                   form_encode(shortened(request.description)), request.expires_seconds);
+  if (!webhook_url_.empty()) ask.body += "&webhookUrl=" + form_encode(webhook_url_);
   ask.repeatable = true;
   const auto answer = co_await client_->ask(std::move(ask));
   if (!answer) co_return fail(answer.error().message);

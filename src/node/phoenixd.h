@@ -9,7 +9,9 @@ namespace satgate::node {
 
 class Phoenixd final : public BackEnd {
  public:
-  explicit Phoenixd(std::unique_ptr<RestClient> client) : client_(std::move(client)) {}
+  // `webhook_url`: told of each payment; may be empty.
+  Phoenixd(std::unique_ptr<RestClient> client, std::string webhook_url)
+      : client_(std::move(client)), webhook_url_(std::move(webhook_url)) {}
 
   std::string_view provider() const override { return "phoenixd"; }
   int64_t unit_msat() const override { return 1'000; }
@@ -24,6 +26,7 @@ class Phoenixd final : public BackEnd {
   net::Task<Rested<RestAnswer>> get(std::string path);
 
   std::unique_ptr<RestClient> client_;
+  const std::string webhook_url_;
 };
 
 }  // namespace satgate::node

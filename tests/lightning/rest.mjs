@@ -114,7 +114,7 @@ function cut(response, answer) {
 }
 
 // The node as the fault of this request has it seen.
-function lying(node, fault) {
+export function lying(node, fault) {
   return Object.assign(Object.create(node), {
     createInvoice(asked) {
       const from = fault.foreign ? mainnetNode() : node;

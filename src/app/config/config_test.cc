@@ -412,6 +412,23 @@ TEST(Config, PricesByArgumentAndByAnswerAreRead) {
   EXPECT_EQ(cache->scope, tariff::CacheScope::budget);
 }
 
+TEST(Config, AWalletByNwcIsNamedByItsUriAlone) {
+  const std::string key = "79be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798";
+  const std::string uri = "nostr+walletconnect://" + key + "?relay=wss://r.example&secret=" + key;
+  const auto with = [](const std::string& members) {
+    return parse("currency: {usdPerSat: 0.0006}\nlightning: {provider: nwc, " + members + "}\n");
+  };
+  const ConfigResult good = with("credential: '" + uri + "'");
+  ASSERT_NE(good.settings, nullptr) << all(good.errors);
+  EXPECT_EQ(good.settings->lightning->credential, uri);
+  EXPECT_NE(all(with("url: 'https://r', credential: '" + uri + "'").errors).find("no meaning"),
+            std::string::npos);
+  EXPECT_NE(all(with("network: regtest").errors).find("credential"), std::string::npos);
+  const std::string why = all(with("credential: '" + uri + "0'").errors);
+  EXPECT_NE(why.find("lightning.credential"), std::string::npos) << why;
+  EXPECT_EQ(why.find(key), std::string::npos) << why;
+}
+
 TEST(Config, HowOftenServersMayAskIsBounded) {
   const ConfigResult result =
       parse("mcpServers: {s: {url: \"http://127.0.0.1:1/mcp\", policy: {maxAsksPerCall: 0}}}");

@@ -5,6 +5,7 @@
 
 #include "app/config/sections.h"
 #include "base/text.h"
+#include "node/nwc_uri.h"
 #include "wire/url.h"
 
 namespace satgate::app {
@@ -13,6 +14,16 @@ namespace {
 constexpr int64_t kDay = 86'400;
 // Nobody pays the development wallet, so any rate will do to try it out.
 constexpr int64_t kDevSatsPerUsd = 1000;
+
+void check_wallet(YamlMap& map, const flow::LightningSettings& lightning) {
+  if (map.has("url"))
+    map.complain("url", "has no meaning: the URI in `credential` names the relay");
+  if (lightning.credential.empty()) {
+    return map.complain("credential", "is missing: the wallet's nostr+walletconnect:// URI");
+  }
+  const auto connection = node::read_nwc_uri(lightning.credential);
+  if (!connection) map.complain("credential", connection.error().message);
+}
 
 void read_where(YamlMap& map, flow::LightningSettings& lightning) {
   const bool is_dev = lightning.provider == "dev";
@@ -26,12 +37,39 @@ void read_where(YamlMap& map, flow::LightningSettings& lightning) {
     }
     return;
   }
+  if (lightning.provider == "nwc") return check_wallet(map, lightning);
   if (lightning.url.empty()) return map.complain("url", "is missing: where the node answers");
   if (const auto url = wire::parse_url(lightning.url); !url) {
     map.complain("url", url.error().message);
   }
   if (lightning.credential.empty()) {
     map.complain("credential", "is missing: what the node knows this gateway by");
+  }
+}
+
+void read_webhook(YamlMap& map, flow::LightningSettings& lightning) {
+  std::optional<YamlMap> webhook = map.map("webhook");
+  if (!webhook) return;
+  const bool is_signed = lightning.provider == "phoenixd";
+  if (!is_signed && lightning.provider != "lnbits") {
+    map.complain("webhook", "has no meaning: only phoenixd and lnbits send one");
+  }
+  lightning.hears_webhooks = true;
+  lightning.webhook_url = webhook->text("url").value_or("");
+  lightning.webhook_secret = webhook->secret("secret").value_or("");
+  webhook->finish();
+  if (lightning.webhook_url.empty() && !is_signed) {
+    webhook->complain("url", "is missing: where LNbits reaches this gateway");
+  }
+  if (!lightning.webhook_url.empty()) {
+    const auto url = wire::parse_url(lightning.webhook_url);
+    if (!url) webhook->complain("url", url.error().message);
+  }
+  if (is_signed && lightning.webhook_secret.empty()) {
+    webhook->complain("secret", "is missing: the webhook-secret of phoenix.conf");
+  }
+  if (!is_signed && !lightning.webhook_secret.empty()) {
+    webhook->complain("secret", "has no meaning: LNbits signs nothing");
   }
 }
 
@@ -60,13 +98,15 @@ void read_node(YamlMap& root, Draft& draft) {
                                                               {"cln", "cln"},
                                                               {"phoenixd", "phoenixd"},
                                                               {"lnbits", "lnbits"},
-                                                              {"electrum", "electrum"}});
+                                                              {"electrum", "electrum"},
+                                                              {"nwc", "nwc"}});
   if (provider) {
     lightning.provider = *provider;
     read_where(*map, lightning);
     read_network(*map, lightning);
+    read_webhook(*map, lightning);
   } else if (!map->has("provider")) {
-    map->complain("provider", "is missing: dev, lnd, cln, phoenixd, lnbits or electrum");
+    map->complain("provider", "is missing: dev, lnd, cln, phoenixd, lnbits, electrum or nwc");
   }
   map->finish();
   Currency& currency = draft.policy.currency;

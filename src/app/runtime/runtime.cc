@@ -217,9 +217,11 @@ Result<void> Runtime::open_paywall() {
   config.certificate_file = lightning.certificate_file;
   config.certificate_name = lightning.certificate_name;
   config.network = lightning.network;
+  config.webhook_url = lightning.webhook_url;
   config.data_dir = options_.data_dir;
   TRY_ASSIGN(auto node, node::make_node(config, clock_));
   gateway_->paywall = std::make_unique<flow::Paywall>(*bank_, clock_, std::move(node));
+  gateway_->paywall->watch();
   return {};
 }
 
