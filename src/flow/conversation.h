@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 
 #include "base/crypto.h"
@@ -37,6 +38,13 @@ struct Payer {
   bool signals = false;      // it has said that it can pay
 };
 
+// A call that may buy of its upstream.
+struct PurchaseRight {
+  Money max;               // with everything that the purchase costs
+  std::string scope;       // whose calls may use what was bought
+  std::string_view buyer;  // the token, by name
+};
+
 // What an allowed call is told, and may tell its client, before the answer has come.
 struct Passing {
   Decision decision = Decision::allow;
@@ -52,6 +60,7 @@ struct Passing {
   std::optional<uint64_t> result_bytes;   // MCP: of the answer, at most, where its size costs
   std::string_view receipt;               // of a payment (payment/mpp.h); empty: none
   std::span<const AccountId> lineage;     // of the token, from the minted one down; empty: none
+  std::optional<PurchaseRight> purchase = {};
 };
 
 // How forwarding ended.
@@ -63,6 +72,8 @@ struct Outcome {
   int http_status = 0;         // what the client is told
   // The upstream failed, and nothing of an answer has left: somebody else may be asked.
   bool may_fall_back = false;
+  Money bought;      // what was spent at the upstream, or may have been
+  std::string note;  // for the event; empty: nothing to say
 };
 
 // Where a call of an LLM goes.
@@ -110,6 +121,9 @@ class Conversation {
   virtual std::optional<uint64_t> exact_input_tokens() { return std::nullopt; }
   // Of an LLM: what the request says hangs on the answer.
   virtual std::string_view stakes() const { return {}; }
+
+  // What it may spend at its upstream, besides its price; nothing: it does not buy.
+  virtual std::optional<Money> purchase_max() const { return std::nullopt; }
 
   // What makes the call this very one, besides what call() says of it: a text for who approves it.
   virtual std::string content() const { return {}; }

@@ -92,6 +92,9 @@ class Tariff {
   Quote quote_cached(const Quote& quote, Money price,
                      std::string_view rule = "cache.hitPrice") const;
 
+  // The same call, which may also spend up to this at its upstream. REQUIRES: its price is flat.
+  Quote quote_with_purchase(const Quote& quote, Money most) const;
+
   // Whether what the tool answers may be given again, and to whom; null: it may not.
   const ToolCache* cache_of(const Call& call, std::string_view token_name) const;
 
@@ -100,7 +103,7 @@ class Tariff {
   std::optional<uint64_t> affordable_output(const Quote& quote, Money headroom,
                                             uint32_t choices) const;
 
-  // What the call did cost, rounded up once. At most quote.worst() if the usage keeps the quoted
+  // What the call did cost, without purchases, rounded up once. At most quote.worst() if the usage keeps the quoted
   // bounds; more is an overrun, which the ledger handles.
   Money cost(const Quote& quote, const Usage& usage) const;
 
