@@ -15,12 +15,14 @@
 #pragma once
 
 #include <deque>
+#include <expected>
 #include <functional>
 #include <map>
 #include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "base/crypto.h"
 #include "base/money.h"
@@ -48,9 +50,14 @@ struct NoSale {
 
 class Buyer {
  public:
+  struct Wallet {
+    payment::LightningNode& node;
+    payment::Network network;
+    int64_t nano_per_sat;
+  };
   // All live longer, but for the node, which may end first: then no callback comes any more.
   Buyer(store::PurchaseBook& book, const store::InvoiceBook& own_invoices, const Clock& clock,
-        payment::LightningNode& node);
+        const Wallet& wallet);
   // What a run before this one has left unknown.
   Result<void> open();
 
@@ -71,8 +78,6 @@ class Buyer {
     std::string shelf, route, upstream;
     std::string buyer;  // the token, by name
     payment::SellerChallenge challenge;
-    payment::Network network = payment::Network::mainnet;
-    int64_t nano_per_sat = 1;
     Money max;            // with the routing fee
     int fee_percent = 1;  // of the amount; a satoshi is always allowed
     std::optional<store::PurchaseBook::Total> total;
@@ -117,11 +122,12 @@ class Buyer {
     bool busy = false;
     std::deque<Waiter> waiters;
     std::optional<Hash256> unknown;  // a payment
-    int64_t nano_per_sat = 1;        // at which it was to be paid
+    std::optional<Hash256> spent;    // the last ticket that was
     Time shut_until;
     std::string shut_why;
   };
-  using Woken = std::deque<std::pair<std::function<void(Turn)>, Turn>>;
+  using Taken = std::function<void(Turn)>;
+  using Woken = std::deque<std::pair<Taken, Turn>>;
 
   struct Terms {
     Hash256 payment_hash{};
@@ -130,22 +136,24 @@ class Buyer {
     Money held;
   };
   std::expected<Terms, NoSale> judge(const Order& order, Time now) const;
-  Bought write_down(const Order& order, const Terms& terms, Time now);
+  std::optional<Bought> write_down(const Order& order, const Terms& terms, Time now);
   void pay(Order order, Terms terms, std::function<void(Bought)> done);
   Bought settle(const Order& order, const Terms& terms, const Result<payment::PayStatus>& status);
 
-  void take_turn(const std::string& shelf, const std::optional<Hash256>& stale,
-                 std::function<void(Turn)> done);
-  void resolve(const std::string& shelf, const Hash256& payment, std::function<void(Turn)> done);
+  void take_turn(const std::string& shelf, const std::optional<Hash256>& stale, Taken done);
+  void resolve(const std::string& shelf, const Hash256& payment, Taken done);
   Turn resolved(const std::string& shelf, const Hash256& payment,
                 const Result<payment::PayStatus>& status);
-  static void wake(Shelf& shelf, size_t uses, Woken& woken);
+  void give(const std::string& shelf, Turn turn, const Taken& done);
+  bool note_stale(Shelf& shelf, const Hash256& stale);
+  static void share(Shelf& shelf, Woken& woken);
+  static void refuse_all(Shelf& shelf, const NoSale& why, Woken& woken);
   void forget_some();
 
   store::PurchaseBook& book_;
   const store::InvoiceBook& own_invoices_;
   const Clock& clock_;
-  payment::LightningNode& node_;
+  const Wallet wallet_;
   std::mutex mutex_;  // guards what follows
   std::map<std::string, Shelf, std::less<>> shelves_;
   Time ask_at_;

@@ -210,7 +210,13 @@ void Passage::price() {
     return take_quote(
         settings_->tariff->quote_cached(*quote, *record_->sale->call_price(), kAgreed));
   }
-  take_quote(*quote);
+  const std::optional<Money> purchase = may_buy() ? conversation_.purchase_max() : std::nullopt;
+  take_quote(purchase ? settings_->tariff->quote_with_purchase(*quote, *purchase) : *quote);
+}
+
+// Out of a budget alone; and observe moves no money.
+bool Passage::may_buy() const {
+  return record_ && !record_->sale && !observing();
 }
 
 // What the client did not bound, the forwarded request bounds as the quote does.
@@ -302,6 +308,9 @@ net::Task<> Passage::forward() {
     passing_.remaining = reservation_->remaining();
   }
   if (token_) passing_.lineage = lineage();
+  if (quote_ && !quote_->purchase_max().is_zero()) {
+    passing_.purchase = PurchaseRight{quote_->purchase_max(), to_string(record_->id), token_name()};
+  }
   passing_.receipt = receipt_;
   outcome_ = co_await answering_->forward(passing_);
 }

@@ -74,6 +74,7 @@ class Passage {
   std::optional<Product> product(const Quote& quote) const;
   bool is_agreed(const Quote& quote) const;
   bool is_given_away() const;
+  bool may_buy() const;
   void deny_loop(const LoopRule& rule, const LoopGuard::Count& count);
   void deny_misfit(const ledger::Misfit& misfit);
   void deny_unavailable(const std::string& reason);

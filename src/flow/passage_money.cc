@@ -171,8 +171,8 @@ std::optional<Money> Passage::cost_of_outcome() const {
     if (!outcome_.usage || outcome_.usage_missing) return std::nullopt;
     return settings_->tariff->cost_unbounded(call_, *outcome_.usage);
   }
-  if (outcome_.usage) return settings_->tariff->cost(*quote_, *outcome_.usage);
-  return quote_->worst();
+  if (outcome_.usage) return settings_->tariff->cost(*quote_, *outcome_.usage) + outcome_.bought;
+  return quote_->worst() - quote_->purchase_max() + outcome_.bought;
 }
 
 AuditEvent& Passage::event() {
@@ -215,8 +215,11 @@ void Passage::settle_held() {
   written.usage_missing = outcome_.usage_missing;
   written.http_status = outcome_.fault ? outcome_.fault->http_status : outcome_.http_status;
   if (outcome_.fault) written.detail = outcome_.fault->message;
+  if (!outcome_.note.empty()) written.detail = outcome_.note;
   const bool unsent = outcome_.fault && !outcome_.fault->sent_upstream;
-  const bool unknown = outcome_.fault && !outcome_.usage && !outcome_.free;
+  // What was bought is known, whatever else is not.
+  const bool may_buy = !quote_->purchase_max().is_zero();
+  const bool unknown = outcome_.fault && !outcome_.usage && !outcome_.free && !may_buy;
   auto receipt = unsent    ? bank.release(std::move(*reservation_), written)
                  : unknown ? bank.forfeit(std::move(*reservation_), written)
                            : bank.settle(std::move(*reservation_), *cost_of_outcome(), written);

@@ -69,10 +69,9 @@ Result<bool> is_over(sqlite::Database& database, const PurchaseRecord& purchase,
 }
 
 Result<void> write(sqlite::Database& database, const PurchaseRecord& purchase) {
-  TRY_ASSIGN(
-      sqlite::Statement put,
-      database.prepare("INSERT OR REPLACE INTO purchases VALUES "
-                       "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 0, 0, NULL, NULL, '')"));
+  TRY_ASSIGN(sqlite::Statement put,
+             database.prepare("INSERT OR REPLACE INTO purchases VALUES "
+                              "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 0, 0, NULL, NULL, '')"));
   put.bind_blob(1, as_bytes_view(purchase.payment_hash)).bind(2, purchase.shelf);
   put.bind(3, purchase.route).bind(4, purchase.upstream).bind(5, purchase.buyer);
   put.bind(6, purchase.scheme).bind(7, purchase.ticket).bind(8, purchase.amount_msat);
@@ -88,8 +87,7 @@ Result<PurchaseBook::Begun> PurchaseBook::begin(const PurchaseRecord& purchase,
   sqlite::Database& database = shared_.database;
   TRY_ASSIGN(sqlite::Statement known,
              database.prepare("SELECT 1 FROM purchases WHERE payment_hash = ? AND state < 2"));
-  TRY_ASSIGN(const bool is_known,
-             known.bind_blob(1, as_bytes_view(purchase.payment_hash)).step());
+  TRY_ASSIGN(const bool is_known, known.bind_blob(1, as_bytes_view(purchase.payment_hash)).step());
   if (is_known) return Begun::known;
   if (total) {
     TRY_ASSIGN(const bool over, is_over(database, purchase, *total));
@@ -151,8 +149,8 @@ Result<std::vector<PurchaseRecord>> PurchaseBook::pending() const {
 
 Result<std::vector<PurchaseRecord>> PurchaseBook::list(size_t count) const {
   const std::lock_guard lock(shared_.mutex);
-  TRY_ASSIGN(sqlite::Statement rows, shared_.database.prepare(std::string(kColumns) +
-                                                              "ORDER BY created DESC LIMIT ?"));
+  TRY_ASSIGN(sqlite::Statement rows,
+             shared_.database.prepare(std::string(kColumns) + "ORDER BY created DESC LIMIT ?"));
   rows.bind(1, static_cast<int64_t>(count));
   return read_all(rows);
 }

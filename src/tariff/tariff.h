@@ -103,8 +103,8 @@ class Tariff {
   std::optional<uint64_t> affordable_output(const Quote& quote, Money headroom,
                                             uint32_t choices) const;
 
-  // What the call did cost, without purchases, rounded up once. At most quote.worst() if the usage keeps the quoted
-  // bounds; more is an overrun, which the ledger handles.
+  // What the call did cost, without a purchase, rounded up once. At most quote.worst() if the usage
+  // keeps the quoted bounds; more is an overrun, which the ledger handles.
   Money cost(const Quote& quote, const Usage& usage) const;
 
   bool has_price(std::string_view model) const;
