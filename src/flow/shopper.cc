@@ -75,11 +75,12 @@ net::Task<Shopper::Verdict> Shopper::judge(const wire::ResponseHead& head) {
   if (has_turn_) co_return end_purchase(head);
   if (!is_refusal(head)) co_return Verdict::hand_on;
   if (++rounds_ > kRoundsMax) co_return fail({"others use up what was bought", true});
-  if (ticket_) stale_ = ticket_->payment_hash;
+  const bool has_shown = ticket_.has_value();
+  if (has_shown) stale_ = ticket_->payment_hash;
   ticket_.reset();
-  if (head.status == 401) co_return Verdict::ask_again;
   auto challenge = challenge_of(head);
-  if (!challenge) co_return Verdict::hand_on;
+  // Some sellers say how to pay only to who shows nothing.
+  if (!challenge) co_return has_shown ? Verdict::ask_again : Verdict::hand_on;
   co_return co_await begin(std::move(*challenge));
 }
 

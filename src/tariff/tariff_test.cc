@@ -447,7 +447,7 @@ TEST(Models, CacheTokensHaveTheirOwnRates) {
 
 TEST(Law1, APurchaseIsHeldBeforeAndChargedAsPaid) {
   Policy policy;
-  policy.endpoints["/partner/*"] = credits("2");
+  policy.endpoints["/partner/*"] = {credits("2")};
   const auto tariff = make(std::move(policy));
   const auto quote = tariff->quote(http_call("/partner/x"), "t");
   ASSERT_TRUE(quote);
