@@ -240,6 +240,7 @@ Reply AdminPlane::dispatch_definitions(const Request& r) {
 Reply AdminPlane::dispatch_lightning(const Request& r) {
   if (r.is("GET", 1)) return lightning_.status();
   if (r.is("GET", 2) && r.parts[1] == "invoices") return lightning_.invoices(r.query);
+  if (r.is("GET", 2) && r.parts[1] == "purchases") return lightning_.purchases(r.query);
   if (r.is("POST", 2) && r.parts[1] == "settle") return lightning_.settle(r.body);
   return no_such_resource();
 }

@@ -7,6 +7,7 @@
 #include "base/time.h"
 #include "node/make_node.h"
 #include "store/invoice_book.h"
+#include "store/purchase_book.h"
 
 namespace satgate::console {
 namespace {
@@ -48,6 +49,38 @@ Json shown(const store::InvoiceRecord& invoice, Time now) {
   return out;
 }
 
+// Nothing that would open a door.
+Json shown(const store::PurchaseRecord& purchase) {
+  using State = store::PurchaseRecord::State;
+  Json out = {{"payment_hash", to_hex(as_bytes_view(purchase.payment_hash))},
+              {"state", purchase.state == State::pending     ? "pending"
+                        : purchase.state == State::succeeded ? "succeeded"
+                                                             : "failed"},
+              {"amount_msat", purchase.amount_msat},
+              {"route", purchase.route},
+              {"upstream", purchase.upstream},
+              {"token", purchase.buyer},
+              {"scheme", purchase.scheme},
+              {"created", format_rfc3339(purchase.created)}};
+  if (purchase.ended) out["ended"] = format_rfc3339(*purchase.ended);
+  if (purchase.state == State::pending) out["held_credits"] = money_json(purchase.held);
+  if (purchase.state == State::failed) out["reason"] = purchase.reason;
+  if (purchase.state == State::succeeded) {
+    out["fee_msat"] = purchase.fee_msat;
+    out["cost_credits"] = money_json(purchase.cost);
+    out["usable"] = !purchase.spent;
+  }
+  return out;
+}
+
+std::expected<size_t, ApiError> read_limit(std::string_view value) {
+  const auto limit = parse_uint(value);
+  if (!limit || *limit == 0 || *limit > kListMax) {
+    return bad_request("'limit' must be from 1 to 1000");
+  }
+  return *limit;
+}
+
 }  // namespace
 
 Reply LightningApi::status() {
@@ -67,11 +100,7 @@ Reply LightningApi::invoices(const Query& query) {
   bool paid_only = false;
   for (const auto& [name, value] : query) {
     if (name == "limit") {
-      const auto limit = parse_uint(value);
-      if (!limit || *limit == 0 || *limit > kListMax) {
-        return bad_request("'limit' must be from 1 to 1000");
-      }
-      count = *limit;
+      TRY_ASSIGN(count, read_limit(value));
     } else if (name == "paid" && (value == "true" || value == "false")) {
       paid_only = value == "true";
     } else {
@@ -82,6 +111,19 @@ Reply LightningApi::invoices(const Query& query) {
   Json out = Json::array();
   for (const store::InvoiceRecord& invoice : invoices)
     out.push_back(shown(invoice, gateway_.clock.now()));
+  return out;
+}
+
+Reply LightningApi::purchases(const Query& query) {
+  size_t count = kListDefault;
+  for (const auto& [name, value] : query) {
+    if (name != "limit") return bad_request("only 'limit' can be asked for");
+    TRY_ASSIGN(count, read_limit(value));
+  }
+  TRY_ASSIGN(const auto purchases, available(gateway_.bank.purchases().list(count)));
+  Json out = Json::array();
+  for (const store::PurchaseRecord& purchase : purchases)
+    out.push_back(shown(purchase));
   return out;
 }
 

@@ -1,4 +1,4 @@
-// The Lightning node that is paid, and what buyers have paid.
+// The Lightning node that is paid and pays, and what was sold and bought with it.
 #pragma once
 
 #include "console/record_api.h"
@@ -13,6 +13,8 @@ class LightningApi {
   Reply status();
   // `paid`: only those; `limit`: how many, the newest first.
   Reply invoices(const Query& query);
+  // What was bought of upstreams. `limit`: how many, the newest first.
+  Reply purchases(const Query& query);
   // The development wallet: as if `invoice` had been paid. The preimage.
   Reply settle(const Json& body);
 

@@ -380,6 +380,21 @@ inline constexpr std::string_view kOpenApi = R"json({
     }
    }
   },
+  "/lightning/purchases": {
+   "get": {
+    "summary": "What was bought of upstreams, the newest first",
+    "parameters": [
+     {"name": "limit", "in": "query", "schema": {"type": "integer", "minimum": 1, "maximum": 1000}}
+    ],
+    "responses": {
+     "200": {
+      "description": "purchases",
+      "content": {"application/json": {"schema": {"type": "array"}}}
+     },
+     "default": {"$ref": "#/components/responses/Error"}
+    }
+   }
+  },
   "/lightning/settle": {
    "post": {
     "summary": "The development wallet: as if an invoice had been paid; its preimage",

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 namespace satgate {
 
@@ -18,6 +19,7 @@ struct Fault {
   bool sent_upstream = false;  // at least one request byte may have reached the upstream
   int http_status = 502;       // what the client is told
   std::string message;
+  std::string_view code = {};  // on the wire; empty: by its source
 };
 
 }  // namespace satgate

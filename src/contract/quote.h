@@ -34,6 +34,8 @@ class Quote {
   Money worst() const { return worst_; }
   // The part that does not depend on the answer: worst() of the same call with an empty one.
   Money fixed() const { return fixed_; }
+  // The part that is there to buy of the upstream with: only what was bought is charged.
+  Money purchase_max() const { return purchase_max_; }
   std::string_view rule() const {
     return rule_;
   }  // "tools.search_*", "models.gpt-4o"; config-owned
@@ -50,7 +52,7 @@ class Quote {
  private:
   friend class tariff::Tariff;
   Quote() = default;
-  Money worst_, fixed_;
+  Money worst_, fixed_, purchase_max_;
   std::string_view rule_;
   bool per_token_ = false;
   TokenRates rates_;

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 
 #include "base/crypto.h"
@@ -38,6 +39,13 @@ struct Payer {
   bool asks_scheme = false;  // by the Payment scheme, which is then offered first
 };
 
+// A call that may buy of its upstream.
+struct PurchaseRight {
+  Money max;               // with everything that the purchase costs
+  std::string scope;       // whose calls may use what was bought
+  std::string_view buyer;  // the token, by name
+};
+
 // What an allowed call is told, and may tell its client, before the answer has come.
 struct Passing {
   Decision decision = Decision::allow;
@@ -54,6 +62,7 @@ struct Passing {
   std::string_view cost_field;            // of the answer: what it was, for Outcome; empty: none
   std::string_view receipt;               // of a payment (payment/mpp.h); empty: none
   std::span<const AccountId> lineage;     // of the token, from the minted one down; empty: none
+  std::optional<PurchaseRight> purchase = {};
 };
 
 // How forwarding ended.
@@ -66,6 +75,8 @@ struct Outcome {
   std::optional<Money> upstream_cost = {};  // as Passing::cost_field said
   // The upstream failed, and nothing of an answer has left: somebody else may be asked.
   bool may_fall_back = false;
+  Money bought;      // what was spent at the upstream, or may have been
+  std::string note;  // for the event; empty: nothing to say
 };
 
 // Where a call of an LLM goes.
@@ -115,6 +126,9 @@ class Conversation {
   virtual std::optional<uint64_t> exact_input_tokens() { return std::nullopt; }
   // Of an LLM: what the request says hangs on the answer.
   virtual std::string_view stakes() const { return {}; }
+
+  // What it may spend at its upstream, besides its price; nothing: it does not buy.
+  virtual std::optional<Money> purchase_max() const { return std::nullopt; }
 
   // What makes the call this very one, besides what call() says of it: a text for who approves it.
   virtual std::string content() const { return {}; }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/time.h"
+#include "flow/buyer.h"
 #include "flow/key_names.h"
 #include "flow/loop_guard.h"
 #include "flow/mcp/clients.h"
@@ -51,6 +52,7 @@ class Gateway {
   mcp::Clients mcp_clients;
   StoredAnswers stored;
   Outcomes outcomes;
+  std::unique_ptr<Buyer> buyer;  // before the paywall, whose node calls it; null: nothing is bought
   std::unique_ptr<Paywall> paywall;         // set before the first call; null: nothing is sold
   KeyNames key_names = KeyNames::random();  // set before the first call
   std::atomic<bool> serving{false};  // /readyz says so: from the end of the start until SIGTERM

@@ -5,17 +5,6 @@
 #include "flow/respond.h"
 
 namespace satgate::flow {
-namespace {
-
-// The outcome of a call whose client or upstream broke off.
-Outcome broken(Fault fault) {
-  Outcome outcome;
-  outcome.http_status = fault.http_status;
-  outcome.fault = std::move(fault);
-  return outcome;
-}
-
-}  // namespace
 
 HttpCall::HttpCall(Worker& worker, const Settings& settings, net::ServerExchange& http,
                    const Route& route, Call& call)
@@ -31,19 +20,77 @@ net::Task<bool> HttpCall::add_content(SipHash& fingerprint) {
   co_return true;
 }
 
+std::optional<Money> HttpCall::purchase_max() const {
+  if (!route_.pay || !worker_.gateway.buyer) return std::nullopt;
+  return route_.pay->max;
+}
+
 net::Task<Outcome> HttpCall::forward(const Passing& passing) {
   passing_ = passing;
+  std::optional<Shopper> shopper;
+  if (passing.purchase) shopper.emplace(worker_, settings_, route_, call_, *passing.purchase);
+  std::optional<Fault> fault;
+  if (shopper) {
+    fault = co_await ask_and_buy(*shopper);
+    if (passing_.price) *passing_.price -= passing.purchase->max - shopper->bought();
+  } else {
+    begin_upstream({});
+    fault = co_await ask(false);
+  }
+  if (!fault) fault = co_await hand_on();
+  guard_.reset();
+  Outcome outcome;
+  outcome.http_status = fault ? fault->http_status : head_->status;
+  if (!fault) outcome.upstream_cost = told_cost(*head_);
+  outcome.fault = std::move(fault);
+  if (shopper) shopper->tell(outcome);
+  co_return outcome;
+}
+
+void HttpCall::begin_upstream(std::string_view authorization) {
   const Upstream& upstream = settings_.upstreams[route_.upstream];
+  guard_.reset();
   upstream_call_.emplace(worker_.pool, upstream.identity, client_options(settings_));
-  const net::CancelWhenGone guard(http_, *upstream_call_);
+  guard_.emplace(http_, *upstream_call_);
   upstream_target(worker_.target, upstream, route_, call_);
   write_upstream_head(*upstream_call_, http_.request(), upstream, worker_.target,
-                      settings_.api_keys, {});
-  auto sent = co_await send_request(http_, *upstream_call_, read_ahead_);
-  if (!sent) co_return broken(std::move(sent.error()));
+                      settings_.api_keys, {.authorization = authorization});
+}
+
+net::Task<std::optional<Fault>> HttpCall::ask(bool whole) {
+  std::expected<void, Fault> sent;
+  if (whole) {
+    sent = co_await upstream_call_->send(**read_ahead_);
+  } else {
+    sent = co_await send_request(http_, *upstream_call_, read_ahead_);
+  }
+  if (!sent) co_return std::move(sent.error());
   auto head = co_await upstream_call_->read_head();
-  if (!head) co_return broken(std::move(head.error()));
+  if (!head) co_return std::move(head.error());
   head_ = *head;
+  co_return std::nullopt;
+}
+
+// The request may be sent several times, so its body is read first.
+net::Task<std::optional<Fault>> HttpCall::ask_and_buy(Shopper& shopper) {
+  if (!read_ahead_) {
+    read_ahead_.emplace(std::string_view());
+    if (!http_.request().framing.is_empty()) {
+      read_ahead_ = co_await http_.read_body_all(settings_.body_bytes_max);
+    }
+  }
+  if (!*read_ahead_) co_return read_ahead_->error();
+  while (true) {
+    begin_upstream(shopper.authorization());
+    auto fault = co_await ask(true);
+    if (fault) co_return shopper.blame(std::move(*fault));
+    const Shopper::Verdict verdict = co_await shopper.judge(*head_);
+    if (verdict == Shopper::Verdict::hand_on) co_return std::nullopt;
+    if (verdict == Shopper::Verdict::fail) co_return shopper.fault();
+  }
+}
+
+net::Task<std::optional<Fault>> HttpCall::hand_on() {
   const wire::BodyFraming framing = head_->framing;
   const bool small = framing.is_empty() || (framing.kind == wire::BodyFraming::Kind::length &&
                                             framing.bytes <= limits::stream_window_bytes);
@@ -53,15 +100,9 @@ net::Task<Outcome> HttpCall::forward(const Passing& passing) {
   } else {
     fault = co_await relay_body(*head_);
   }
-  if (fault) {
-    // Whoever broke it off, the request had left by now.
-    fault->sent_upstream = true;
-    co_return broken(std::move(*fault));
-  }
-  Outcome outcome;
-  outcome.http_status = head_->status;
-  outcome.upstream_cost = told_cost(*head_);
-  co_return outcome;
+  // Whoever broke it off, the request had left by now.
+  if (fault) fault->sent_upstream = true;
+  co_return fault;
 }
 
 // In credits or with a unit, as amounts in the config.

@@ -196,6 +196,11 @@ void Passage::judge_tool() {
   detail_ = denial_->message;
 }
 
+// Out of a budget alone; and observe moves no money.
+bool Passage::may_buy() const {
+  return record_ && !record_->sale && !observing();
+}
+
 // What the client did not bound, the forwarded request bounds as the quote does.
 void Passage::take_quote(const Quote& quote) {
   quote_.emplace(quote);
@@ -286,6 +291,9 @@ net::Task<> Passage::forward() {
     passing_.remaining = reservation_->remaining();
   }
   if (token_) passing_.lineage = lineage();
+  if (quote_ && !quote_->purchase_max().is_zero()) {
+    passing_.purchase = PurchaseRight{quote_->purchase_max(), to_string(record_->id), token_name()};
+  }
   passing_.receipt = receipt_;
   passing_.cost_field = cost_field();
   outcome_ = co_await answering_->forward(passing_);

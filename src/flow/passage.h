@@ -89,6 +89,7 @@ class Passage {
   bool takes_next_tier(const ledger::Misfit& misfit);
   void deny_over_call_max();
   std::string_view cost_field() const;
+  bool may_buy() const;
   void deny_loop(const LoopRule& rule, const LoopGuard::Count& count);
   void deny_misfit(const ledger::Misfit& misfit);
   void deny_unavailable(const std::string& reason);

@@ -179,9 +179,11 @@ std::optional<Money> Passage::cost_of_outcome() const {
     return settings_->tariff->cost_unbounded(call_, *outcome_.usage);
   }
   const tariff::Terms* terms = settings_->tariff->terms_of(*quote_);
-  if (terms && terms->is_told_by_upstream()) return terms->settled(outcome_.upstream_cost);
-  if (outcome_.usage) return settings_->tariff->cost(*quote_, *outcome_.usage);
-  return quote_->worst();
+  if (terms && terms->is_told_by_upstream()) {
+    return terms->settled(outcome_.upstream_cost) + outcome_.bought;
+  }
+  if (outcome_.usage) return settings_->tariff->cost(*quote_, *outcome_.usage) + outcome_.bought;
+  return quote_->worst() - quote_->purchase_max() + outcome_.bought;
 }
 
 AuditEvent& Passage::event() {
@@ -221,7 +223,8 @@ bool Passage::waits_for_outcome() {
   const tariff::Terms* terms = quote_ ? settings_->tariff->terms_of(*quote_) : nullptr;
   if (terms == nullptr || !terms->policy().outcome || outcome_.fault) return false;
   Outcomes& outcomes = worker_.gateway.outcomes;
-  if (cost_of_outcome()->is_zero() || !outcomes.has_room()) return false;
+  const bool may_buy = !quote_->purchase_max().is_zero();
+  if (may_buy || cost_of_outcome()->is_zero() || !outcomes.has_room()) return false;
   AuditEvent& written = event();
   written.decision = Decision::allow;
   written.http_status = outcome_.http_status;
@@ -249,9 +252,12 @@ void Passage::settle_held() {
   written.usage_missing = outcome_.usage_missing;
   written.http_status = outcome_.fault ? outcome_.fault->http_status : outcome_.http_status;
   if (outcome_.fault) written.detail = outcome_.fault->message;
+  if (!outcome_.note.empty()) written.detail = outcome_.note;
   const bool unsent = outcome_.fault && !outcome_.fault->sent_upstream;
   if (is_buyers_loss()) outcome_.free = true;
-  const bool unknown = outcome_.fault && !outcome_.usage && !outcome_.free;
+  // What was bought is known, whatever else is not.
+  const bool may_buy = !quote_->purchase_max().is_zero();
+  const bool unknown = outcome_.fault && !outcome_.usage && !outcome_.free && !may_buy;
   auto receipt = unsent    ? bank.release(std::move(*reservation_), written)
                  : unknown ? bank.forfeit(std::move(*reservation_), written)
                            : bank.settle(std::move(*reservation_), *cost_of_outcome(), written);

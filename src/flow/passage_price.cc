@@ -101,7 +101,9 @@ void Passage::price() {
     detail_ = "the pricer did not answer";
     return deny(Refusal::price_unknown, refusal_text(Refusal::price_unknown, call_));
   }
-  take_quote(quote_here(*quote));
+  const std::optional<Money> purchase = may_buy() ? conversation_.purchase_max() : std::nullopt;
+  quote = quote_here(*quote);
+  take_quote(purchase ? settings_->tariff->quote_with_purchase(*quote, *purchase) : *quote);
   // It was free when the caller was let in without a token.
   if (!token_ && !observing() && !quote_->worst().is_zero()) {
     deny(Refusal::token_missing, refusal_text(Refusal::token_missing, call_));

@@ -40,6 +40,7 @@ void write_upstream_head(net::ClientExchange& upstream_call, const wire::Request
   }
   for (const auto& [name, value] : upstream.headers)
     head.field(name, value);
+  if (!options.authorization.empty()) head.field("authorization", options.authorization);
 }
 
 wire::HeadWriter& write_client_head(net::ServerExchange& http, const wire::ResponseHead& from) {

@@ -20,6 +20,7 @@ void upstream_target(std::string& target, const Upstream& upstream, const Route&
 
 struct RelayOptions {
   bool plain_text = false;  // ask for no content coding, because the answer must be read
+  std::string_view authorization = {};  // that was bought of the upstream; empty: none
 };
 
 // Begins the upstream request: the client's fields without credentials and hop-by-hop ones, then

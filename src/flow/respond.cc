@@ -102,6 +102,7 @@ net::Task<> respond_fault(net::ServerExchange& http, const Call& call, const Fau
   std::string_view code = "gateway_failed";
   if (fault.source == Fault::Source::upstream) code = "upstream_failed";
   if (fault.source == Fault::Source::client) code = "bad_request";
+  if (!fault.code.empty()) code = fault.code;
   const std::string body =
       error_body(call.protocol, call.id, fault.http_status, code, fault.message);
   wire::HeadWriter& head = http.response(fault.http_status);

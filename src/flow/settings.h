@@ -21,6 +21,7 @@
 #include "flow/loop_guard.h"
 #include "flow/mcp/hub.h"
 #include "flow/model_routing.h"
+#include "flow/pay_terms.h"
 #include "flow/paywall.h"
 #include "net/upstream.h"
 #include "payment/bolt11.h"
@@ -66,6 +67,7 @@ struct Route {
   bool serves_stored = false;          // answers that lie at the provider, to who made them
   std::string_view unbounded;          // why nothing here can have a bound; static
   std::string strip_prefix;            // taken off the path before it is forwarded
+  std::optional<PayTerms> pay = {};    // nothing: nothing is bought of its upstream
 };
 
 struct Listener {

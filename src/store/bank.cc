@@ -57,6 +57,10 @@ InvoiceBook& Bank::invoices() {
   return impl_->invoices;
 }
 
+PurchaseBook& Bank::purchases() {
+  return impl_->purchases;
+}
+
 bool Bank::healthy() const {
   return impl_->journal->healthy();
 }

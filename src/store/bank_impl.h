@@ -16,6 +16,7 @@
 #include "store/invoice_book.h"
 #include "store/journal.h"
 #include "store/keeper.h"
+#include "store/purchase_book.h"
 #include "store/shared_database.h"
 #include "store/sqlite_directory.h"
 
@@ -44,6 +45,7 @@ class Bank::Impl {
   std::unique_ptr<ApprovalBook> approvals;
   std::unique_ptr<DefinitionBook> definitions;
   InvoiceBook invoices{shared};
+  PurchaseBook purchases{shared};
   std::unique_ptr<Journal> journal;
   std::unique_ptr<Keeper> keeper;
 

@@ -131,7 +131,9 @@ Quote Tariff::quote_on_terms(Money most, std::string_view rule,
 
 Quote Tariff::quote_under(const Quote& quote, const Circumstances& under) const {
   Quote result = quote;
-  if (quote.terms_) result.worst_ = result.fixed_ = quote.terms_->price(under);
+  if (!quote.terms_) return result;
+  result.fixed_ = quote.terms_->price(under);
+  result.worst_ = result.fixed_ + quote.purchase_max_;
   return result;
 }
 
@@ -345,6 +347,13 @@ Quote Tariff::quote_cached(const Quote& quote, Money price, std::string_view rul
   return result;
 }
 
+Quote Tariff::quote_with_purchase(const Quote& quote, Money most) const {
+  Quote result = quote;
+  result.worst_ += most;
+  result.purchase_max_ = most;
+  return result;
+}
+
 bool Tariff::keeps_results() const {
   const auto has = [](const auto& token) { return token.second.tools.has_caches(); };
   return tables_->tools.has_caches() || std::ranges::any_of(tables_->tokens, has);
@@ -382,7 +391,7 @@ Money Tariff::cost(const Quote& quote, const Usage& usage) const {
     const uint64_t bytes = std::min(usage.result_bytes, *quote.result_bytes_bound_);
     return quote.fixed_ + cost_of_bytes(bytes, quote.tool_price_->per_result_kib());
   }
-  if (!quote.per_token_) return quote.worst_;
+  if (!quote.per_token_) return quote.worst_ - quote.purchase_max_;
   const auto& priority = quote.model_->tiers[static_cast<size_t>(ServiceTier::priority)];
   // Served dearer than it was asked for, at a price that nobody told.
   if (usage.tier == ServiceTier::priority && !priority) return quote.worst_;

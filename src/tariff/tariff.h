@@ -105,6 +105,9 @@ class Tariff {
   Quote quote_cached(const Quote& quote, Money price,
                      std::string_view rule = "cache.hitPrice") const;
 
+  // The same call, which may also spend up to this at its upstream. REQUIRES: its price is flat.
+  Quote quote_with_purchase(const Quote& quote, Money most) const;
+
   // Whether what the tool answers may be given again, and to whom; null: it may not.
   const ToolCache* cache_of(const Call& call, std::string_view token_name) const;
 
@@ -113,8 +116,8 @@ class Tariff {
   std::optional<uint64_t> affordable_output(const Quote& quote, Money headroom,
                                             uint32_t choices) const;
 
-  // What the call did cost, rounded up once. At most quote.worst() if the usage keeps the quoted
-  // bounds; more is an overrun, which the ledger handles.
+  // What the call did cost, without a purchase, rounded up once. At most quote.worst() if the usage
+  // keeps the quoted bounds; more is an overrun, which the ledger handles.
   Money cost(const Quote& quote, const Usage& usage) const;
 
   bool has_price(std::string_view model) const;

@@ -445,6 +445,21 @@ TEST(Models, CacheTokensHaveTheirOwnRates) {
   EXPECT_EQ(tariff->quote(unmarked, "t")->fixed(), credits("30"));
 }
 
+TEST(Law1, APurchaseIsHeldBeforeAndChargedAsPaid) {
+  Policy policy;
+  policy.endpoints["/partner/*"] = {credits("2")};
+  const auto tariff = make(std::move(policy));
+  const auto quote = tariff->quote(http_call("/partner/x"), "t");
+  ASSERT_TRUE(quote);
+  EXPECT_TRUE(quote->purchase_max().is_zero());
+  const Quote buying = tariff->quote_with_purchase(*quote, credits("0.05"));
+  EXPECT_EQ(buying.worst(), credits("2.05"));
+  EXPECT_EQ(buying.purchase_max(), credits("0.05"));
+  EXPECT_EQ(buying.rule(), quote->rule());
+  EXPECT_EQ(tariff->cost(buying, {}), credits("2"));
+  EXPECT_EQ(tariff->quote_with_purchase(*quote, Money::max()).worst(), Money::max());
+}
+
 TEST(Law1, HugeNumbersSaturateInsteadOfWrapping) {
   const auto tariff = make({});
   const auto quote = tariff->quote(chat_call("o1-pro", UINT64_MAX, UINT64_MAX, UINT32_MAX), "t");

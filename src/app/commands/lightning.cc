@@ -1,4 +1,4 @@
-// lightning status, invoices, pay.
+// lightning status, invoices, purchases, pay.
 #include <fmt/format.h>
 
 #include "app/commands/admin_client.h"
@@ -15,12 +15,20 @@ struct InvoiceFlags {
   std::string limit = "100";
 };
 
+struct PurchaseFlags {
+  std::string limit = "100";
+};
+
 struct PayFlags {
   std::string invoice;
 };
 
 void declare_invoices(CLI::App& command, InvoiceFlags& flags) {
   command.add_flag("--paid", flags.paid, "only those that were paid");
+  add_text(command, "--limit", flags.limit, "how many, the newest first");
+}
+
+void declare_purchases(CLI::App& command, PurchaseFlags& flags) {
   add_text(command, "--limit", flags.limit, "how many, the newest first");
 }
 
@@ -65,6 +73,25 @@ Outcome run_invoices(const Context& context, const InvoiceFlags& flags) {
   return {};
 }
 
+Outcome run_purchases(const Context& context, const PurchaseFlags& flags) {
+  TRY_ASSIGN(const AdminClient client, admin(context));
+  TRY_ASSIGN(const Json purchases, client.get("lightning/purchases", {{"limit", flags.limit}}));
+  if (context.json) {
+    print_json(purchases);
+    return {};
+  }
+  Table table({{"CREATED"}, {"STATE"}, {"MSAT"}, {"FEE"}, {"UPSTREAM"}, {"TOKEN"}, {"PAYMENT"}});
+  for (const Json& one : purchases) {
+    table.row({printable_at(one, "created"), printable_at(one, "state"),
+               fmt::format("{}", one.value("amount_msat", int64_t{0})),
+               one.contains("fee_msat") ? fmt::format("{}", one.value("fee_msat", int64_t{0})) : "",
+               printable_at(one, "upstream"), printable_at(one, "token"),
+               printable_at(one, "payment_hash")});
+  }
+  print_rows(context, table, "Nothing was bought.");
+  return {};
+}
+
 Outcome run_pay(const Context& context, const PayFlags& flags) {
   TRY_ASSIGN(const AdminClient client, admin(context));
   TRY_ASSIGN(const Json paid, client.post("lightning/settle", {{"invoice", flags.invoice}}));
@@ -88,6 +115,10 @@ void add_lightning_commands(CLI::App& root, Context& context) {
               {"invoices", "List invoices that buyers were shown, and who has paid",
                "satgate lightning invoices --paid"},
               declare_invoices, run_invoices);
+  add_command(group, context,
+              {"purchases", "List what was bought of upstreams, and for whom",
+               "satgate lightning purchases --limit 20"},
+              declare_purchases, run_purchases);
   add_command(group, context,
               {"pay", "Play the buyer of the development wallet: prints the preimage",
                "satgate lightning pay lnbcrt100n1..."},

@@ -72,6 +72,7 @@ ConfigResult freeze(Draft draft, const Findings& findings) {
   draft.settings.tariff = std::move(*tariff);
   check_routing(draft.settings, result.errors);
   check_charge(draft.settings, result.errors);
+  check_pay(draft.settings, result.errors);
   if (!result.errors.empty()) return result;
   result.settings = std::make_shared<flow::Settings>(std::move(draft.settings));
   return result;

@@ -1,5 +1,6 @@
 #include "app/config/config.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -278,6 +279,60 @@ lightning: {provider: dev}
   EXPECT_EQ(result.warnings, std::vector<std::string>());
   EXPECT_EQ(result.settings->upstreams[0].credential.second, "Bearer sk-test");
   EXPECT_EQ(result.settings->budgets[0].name, "engineering") << "parents first";
+}
+
+TEST(Config, WhatMayBeBoughtOfAnUpstream) {
+  const ConfigResult result = parse(R"(
+currency: {usdPerSat: 0.0006}
+lightning: {provider: dev}
+upstreams: {shop: {kind: http, url: "http://x"}}
+routes:
+  - {match: /a/*, upstream: shop, price: 1, pay: {max: $0.05}}
+  - match: /b/*
+    upstream: shop
+    price: 1
+    pay: {max: 10 sats, feeMax: 3%, totalPerDay: $5, reuse: route, shared: true}
+  - {match: /c/*, upstream: shop, price: 1}
+)");
+  ASSERT_NE(result.settings, nullptr) << all(result.errors);
+  const auto& routes = result.settings->routes;
+  ASSERT_TRUE(routes[0].pay && routes[1].pay);
+  EXPECT_EQ(routes[0].pay->max, parse_amount("0.05").value());
+  EXPECT_EQ(routes[0].pay->fee_percent, 1);
+  EXPECT_FALSE(routes[0].pay->daily || routes[0].pay->shared);
+  EXPECT_EQ(routes[1].pay->max, parse_amount("0.006").value());
+  EXPECT_EQ(routes[1].pay->fee_percent, 3);
+  EXPECT_EQ(routes[1].pay->daily, Money::credits(5));
+  EXPECT_EQ(routes[1].pay->reuse, flow::PayTerms::Reuse::route);
+  EXPECT_TRUE(routes[1].pay->shared);
+  EXPECT_FALSE(routes[2].pay);
+}
+
+TEST(Config, ARouteThatCanNotBuyIsAMistake) {
+  const auto errors = [](std::string_view lightning, std::string_view upstream,
+                         std::string_view route) {
+    const ConfigResult result = parse(fmt::format(
+        "currency: {{usdPerSat: 0.0006}}\n{}\nupstreams: {{shop: {{url: 'http://x', {}}}}}\n"
+        "routes: [{{match: /a/*, upstream: shop, price: 1, {}}}]\n",
+        lightning, upstream, route));
+    EXPECT_EQ(result.settings, nullptr);
+    return all(result.errors);
+  };
+  constexpr std::string_view node = "lightning: {provider: dev}";
+  constexpr std::string_view http = "kind: http";
+  const auto has = [](const std::string& said, std::string_view part) {
+    EXPECT_NE(said.find(part), std::string::npos) << said;
+  };
+  has(errors(node, http, "pay: {feeMax: 1%}"), "pay.max: is missing");
+  has(errors(node, http, "pay: {max: 0}"), "pay.max: must be more than nothing");
+  has(errors(node, http, "pay: {max: 1, feeMax: 101%}"), "feeMax: must be a share");
+  has(errors(node, http, "pay: {max: 1, reuse: host}"), "reuse");
+  has(errors(node, http, "pay: {max: 1, most: 2}"), "pay.most: unknown key");
+  has(errors("", http, "pay: {max: 1}"), "there is no `lightning`");
+  has(errors(node, http, "mode: charge, pay: {max: 1}"), "is in mode charge");
+  has(errors(node, "kind: http, credential: key", "pay: {max: 1}"),
+      "`credential` in Authorization");
+  has(errors(node, "kind: openai", "pay: {max: 1}"), "is not of kind http");
 }
 
 TEST(Config, WhoSharesAConnectionToAnMcpServer) {

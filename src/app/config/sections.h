@@ -42,6 +42,10 @@ void read_approvals(YamlMap& root, Draft& draft);
 void read_lightning(YamlMap& root, Draft& draft);  // lightning, charge; after currency
 // A complaint about what is for sale where nobody can be paid.
 void check_charge(const flow::Settings& settings, std::vector<std::string>& errors);
+// `pay` of a route.
+std::optional<flow::PayTerms> read_pay(YamlMap& route, const Currency& currency);
+// Complaints about routes that can not buy.
+void check_pay(const flow::Settings& settings, std::vector<std::string>& errors);
 void read_routing(YamlMap& root, Draft& draft);  // routing, for every token
 void read_routing_of(YamlMap& policy, const std::string& token, Draft& draft);
 // Complaints about models and upstreams that routing names. REQUIRES: the tariff is made.

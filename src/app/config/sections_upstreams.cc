@@ -223,6 +223,7 @@ void read_route(YamlMap map, size_t index, Draft& draft) {
     draft.policy.routes[route.name] = {price.value_or(Money()), std::move(terms)};
   }
   route.strip_prefix = map.text("stripPrefix").value_or("");
+  route.pay = read_pay(map, draft.policy.currency);
   map.finish();
   settings.routes.push_back(std::move(route));
 }

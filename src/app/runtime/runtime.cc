@@ -220,6 +220,10 @@ Result<void> Runtime::open_paywall() {
   config.webhook_url = lightning.webhook_url;
   config.data_dir = options_.data_dir;
   TRY_ASSIGN(auto node, node::make_node(config, clock_));
+  const flow::Buyer::Wallet wallet{*node, lightning.network, *settings_->currency.nano_per_sat};
+  gateway_->buyer =
+      std::make_unique<flow::Buyer>(bank_->purchases(), bank_->invoices(), clock_, wallet);
+  TRY(gateway_->buyer->open());
   gateway_->paywall = std::make_unique<flow::Paywall>(*bank_, clock_, std::move(node));
   gateway_->paywall->watch();
   return {};
@@ -380,6 +384,7 @@ void Runtime::tick() {
   gateway_->outcomes.tick(clock_.now());
   if (gateway_->paywall) {
     gateway_->paywall->tick(clock_.now());
+    gateway_->buyer->tick(clock_.now());
     forget_invoices(clock_.now());
   }
   gateway_->mcp_clients.expire(clock_.now(), gateway_->hub().get());

@@ -138,9 +138,23 @@ CREATE INDEX invoices_by_created ON invoices (created);
 CREATE INDEX invoices_by_paid ON invoices (paid) WHERE paid IS NOT NULL;
 )sql";
 
+// What was bought of upstreams. `shelf` is who may use it for what; `held` and `cost` are
+// nano-credits; `ended` is when it was known what became of the payment.
+constexpr const char* kVersion10 = R"sql(
+CREATE TABLE purchases (
+  payment_hash BLOB PRIMARY KEY, shelf TEXT NOT NULL, route TEXT NOT NULL, upstream TEXT NOT NULL,
+  buyer TEXT NOT NULL, scheme TEXT NOT NULL, ticket TEXT NOT NULL, amount_msat INTEGER NOT NULL,
+  held INTEGER NOT NULL, created INTEGER NOT NULL, state INTEGER NOT NULL, spent INTEGER NOT NULL,
+  fee_msat INTEGER NOT NULL, cost INTEGER NOT NULL, preimage BLOB, ended INTEGER,
+  reason TEXT NOT NULL) STRICT, WITHOUT ROWID;
+CREATE INDEX purchases_by_created ON purchases (created);
+CREATE INDEX purchases_by_shelf ON purchases (shelf, created) WHERE spent = 0;
+CREATE INDEX purchases_by_state ON purchases (state) WHERE state = 0;
+)sql";
+
 // migrations[i] brings version i to version i + 1.
 constexpr std::array kMigrations = {kVersion1, kVersion2, kVersion3, kVersion4, kVersion5,
-                                    kVersion6, kVersion7, kVersion8, kVersion9};
+                                    kVersion6, kVersion7, kVersion8, kVersion9, kVersion10};
 
 }  // namespace
 
