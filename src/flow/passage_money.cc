@@ -211,6 +211,7 @@ void Passage::settle_held() {
   store::Bank& bank = worker_.gateway.bank;
   AuditEvent& written = event();
   written.decision = Decision::allow;
+  written.shares = settings_->tariff->shares_of(call_, token_name());
   written.usage = outcome_.usage;
   written.usage_missing = outcome_.usage_missing;
   written.http_status = outcome_.fault ? outcome_.fault->http_status : outcome_.http_status;

@@ -57,6 +57,10 @@ InvoiceBook& Bank::invoices() {
   return impl_->invoices;
 }
 
+RefundBook& Bank::refunds() {
+  return impl_->refunds;
+}
+
 bool Bank::healthy() const {
   return impl_->journal->healthy();
 }

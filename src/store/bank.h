@@ -36,6 +36,7 @@ namespace satgate::store {
 class ApprovalBook;
 class DefinitionBook;
 class InvoiceBook;
+class RefundBook;
 class Directory;
 struct BankHooks;  // bank_hooks.h: what tests replace
 
@@ -75,6 +76,7 @@ class Bank {
   ApprovalBook& approvals();      // calls that wait for a person
   DefinitionBook& definitions();  // of tools, as they were accepted
   InvoiceBook& invoices();        // that were made for buyers
+  RefundBook& refunds();          // that went back to them
   bool healthy() const;           // false after a failed write
   std::string failure() const;    // why, for /readyz and `status`
 

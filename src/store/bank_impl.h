@@ -14,6 +14,7 @@
 #include "store/books.h"
 #include "store/definition_book.h"
 #include "store/invoice_book.h"
+#include "store/refund_book.h"
 #include "store/journal.h"
 #include "store/keeper.h"
 #include "store/shared_database.h"
@@ -44,6 +45,7 @@ class Bank::Impl {
   std::unique_ptr<ApprovalBook> approvals;
   std::unique_ptr<DefinitionBook> definitions;
   InvoiceBook invoices{shared};
+  RefundBook refunds{shared};
   std::unique_ptr<Journal> journal;
   std::unique_ptr<Keeper> keeper;
 

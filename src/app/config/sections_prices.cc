@@ -7,9 +7,10 @@ namespace {
 
 void read_endpoint(YamlMap map, const std::string& path, Draft& draft) {
   if (auto cost = map.amount("cost", draft.policy.currency)) {
-    draft.policy.endpoints[path] = {*cost};
+    draft.policy.endpoints[path] = {*cost, read_shares(map)};
   } else if (!map.has("cost")) {
     map.complain("cost", "is missing; write `cost: 0` for a free endpoint");
+    (void)read_shares(map);
   }
   map.finish();
 }
