@@ -84,8 +84,9 @@ Result<void> InvoiceBook::add(const InvoiceRecord& invoice) {
 Result<void> InvoiceBook::mark_paid(const Hash256& payment_hash, int64_t received_msat, Time now) {
   const std::lock_guard lock(shared_.mutex);
   TRY_ASSIGN(sqlite::Statement put,
-             shared_.database.prepare("UPDATE invoices SET paid = ?, received_msat = ? WHERE "
-                                      "payment_hash = ? AND paid IS NULL"));
+             shared_.database.prepare(
+                 "UPDATE invoices SET paid = ?, received_msat = ? WHERE "
+                 "payment_hash = ? AND (paid IS NULL OR received_msat < amount_msat)"));
   put.bind(1, now.unix_ns).bind(2, received_msat).bind_blob(3, as_bytes_view(payment_hash));
   return put.run();
 }

@@ -58,7 +58,7 @@ class InvoiceBook {
 
   // On disk on return, before anybody is shown it.
   Result<void> add(const InvoiceRecord& invoice);
-  // Once: one that is paid already stays as it is.
+  // Once: one that is paid already stays as it is, unless too little had come until then.
   Result<void> mark_paid(const Hash256& payment_hash, int64_t received_msat, Time now);
   Result<std::optional<InvoiceRecord>> find(const Hash256& payment_hash) const;
   // The newest first.

@@ -46,6 +46,10 @@ TEST_F(InvoiceBookTest, IsPaidOnce) {
   ASSERT_TRUE(found);
   EXPECT_EQ(found->paid, Time::seconds(1100));
   EXPECT_EQ(found->received_msat, 11'000);
+  ASSERT_TRUE(book_.add(invoice(2)));
+  ASSERT_TRUE(book_.mark_paid(invoice(2).payment_hash, 9'999, Time::seconds(1100)));
+  ASSERT_TRUE(book_.mark_paid(invoice(2).payment_hash, 10'000, Time::seconds(1200)));
+  EXPECT_EQ(book_.find(invoice(2).payment_hash).value()->received_msat, 10'000);
 }
 
 TEST_F(InvoiceBookTest, ListsTheNewestFirst) {
