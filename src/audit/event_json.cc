@@ -21,11 +21,13 @@ constexpr size_t holder_count_max = 24;
 
 constexpr size_t escaped_max = 6;
 constexpr size_t fixed_bytes_max = 2048;  // keys, numbers, ids, words, "..." marks
+// Names of partners need no escapes; each with its amount.
+constexpr size_t shares_bytes_max = kSharesMax * (kPartnerBytesMax + 32);
 static_assert((6 * name_bytes_max + 4 * target_bytes_max + path_bytes_max +
                label_count_max * (label_name_bytes_max + label_value_bytes_max) +
                holder_count_max * holder_bytes_max) *
                       escaped_max +
-                  fixed_bytes_max <=
+                  fixed_bytes_max + shares_bytes_max <=
               event_bytes_max);
 
 // The labels that have keys of their own, in the order they are written.
@@ -118,6 +120,7 @@ class Writer {
 
   void outcome() {
     if (event_.quote) json_.key("quote").money(*event_.quote);
+    shares();
     if (event_.refusal) json_.key("code").string(code(*event_.refusal));
     if (event_.cache_hit) json_.key("code").string("cache_hit");
     if (event_.token) json_.key("token").string(id_text(*event_.token));
@@ -129,6 +132,15 @@ class Writer {
     count("loop_repeats", event_.loop_repeats);
     if (event_.http_status != 0) json_.key("http_status").integer(event_.http_status);
     text("detail", event_.detail, target_bytes_max);
+  }
+
+  // Of what was really charged; what is nobody's share is the owner's.
+  void shares() {
+    if (event_.shares.empty() || event_.cost.value_or(Money()) <= Money()) return;
+    json_.key("shares").object();
+    for (const Share& share : event_.shares.first(std::min(event_.shares.size(), kSharesMax)))
+      json_.member(share.partner).money(share_of(*event_.cost, share));
+    json_.end();
   }
 
   // The root holder and those nearest to the call are the ones to keep of a very long chain.

@@ -34,6 +34,21 @@ TEST(EventJson, ArticleExampleComesFirst) {
             R"("request_id":"00000000000000000000000000000000"})");
 }
 
+TEST(EventJson, SharesAreOfWhatWasCharged) {
+  const Shares shares = {{"acme", 200'000}, {"data-co", 333'333}};
+  AuditEvent event;
+  event.time = kApril;
+  event.subject = "a";
+  event.shares = shares;
+  const std::string none = R"({"time":"2026-04-09T18:00:00.000Z","subject":"a","event":"call"})";
+  EXPECT_EQ(line(event), none);
+  event.cost = Money();
+  EXPECT_FALSE(line(event).contains("shares"));
+  event.cost = Money::nano(10);
+  EXPECT_EQ(line(event), R"({"time":"2026-04-09T18:00:00.000Z","subject":"a","cost":0.00000001,)"
+                         R"("event":"call","shares":{"acme":0.000000002,"data-co":0.000000003}})");
+}
+
 TEST(EventJson, EverythingSetHasOnePlace) {
   AuditEvent event;
   event.time = Time{kApril.unix_ns + 123'456'789};

@@ -171,9 +171,17 @@ net::Task<> AdminPlane::handle_api(net::ServerExchange& http) {
       co_return co_await send_error(http, error);
     }
   }
-  const Reply reply = dispatch(request);
+  const Reply reply = co_await answer(request);
   if (!reply) co_return co_await send_error(http, reply.error());
   co_await send_json(http, 200, *reply);
+}
+
+// What the node is asked about takes time, and the loop has others to serve.
+net::Task<Reply> AdminPlane::answer(const Request& r) {
+  const bool asks_node = r.is("POST", 2) && r.parts[0] == "lightning";
+  if (asks_node && r.parts[1] == "refunds") co_return co_await lightning_.refund(r.body);
+  if (asks_node && r.parts[1] == "reconcile") co_return co_await lightning_.reconcile(r.body);
+  co_return dispatch(r);
 }
 
 Reply AdminPlane::dispatch(const Request& r) {
@@ -191,8 +199,9 @@ Reply AdminPlane::dispatch(const Request& r) {
     if (r.parts[1] == "events") return record_.events(r.query);
     if (r.parts[1] == "checkpoints") return record_.checkpoints();
   }
-  if (resource == "reports" && r.is("GET", 2) && r.parts[1] == "spend") {
-    return record_.spend(r.query);
+  if (resource == "reports" && r.is("GET", 2)) {
+    if (r.parts[1] == "spend") return record_.spend(r.query);
+    if (r.parts[1] == "revenue") return record_.revenue(r.query);
   }
   return no_such_resource();
 }

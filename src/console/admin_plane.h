@@ -30,6 +30,7 @@ class AdminPlane final : public net::Handler {
   struct Request;
   bool is_authorized(const wire::RequestHead& request) const;
   net::Task<> handle_api(net::ServerExchange& http);
+  net::Task<Reply> answer(const Request& request);
   Reply dispatch(const Request& request);
   Reply dispatch_tokens(const Request& request);
   Reply dispatch_budgets(const Request& request);

@@ -369,6 +369,13 @@ inline constexpr std::string_view kOpenApi = R"json({
     "summary": "Invoices that buyers were shown, the newest first",
     "parameters": [
      {"name": "paid", "in": "query", "schema": {"type": "boolean"}},
+     {
+      "name": "state",
+      "in": "query",
+      "schema": {
+       "enum": ["open", "expired", "paid", "used", "underpaid", "refunding", "refunded"]
+      }
+     },
      {"name": "limit", "in": "query", "schema": {"type": "integer", "minimum": 1, "maximum": 1000}}
     ],
     "responses": {
@@ -390,6 +397,49 @@ inline constexpr std::string_view kOpenApi = R"json({
      "200": {
       "description": "purchases",
       "content": {"application/json": {"schema": {"type": "array"}}}
+     },
+     "default": {"$ref": "#/components/responses/Error"}
+    }
+   }
+  },
+  "/lightning/refunds": {
+   "post": {
+    "summary": "Give back what is left of a payment, to an invoice of the buyer's",
+    "requestBody": {
+     "content": {"application/json": {"schema": {
+      "type": "object", "additionalProperties": false, "required": ["payment", "invoice"],
+      "properties": {
+       "payment": {"type": "string", "description": "payment hash, or name of the paid token"},
+       "invoice": {"type": "string", "description": "BOLT 11, with an amount"},
+       "fee_max_sats": {"type": "integer", "minimum": 0, "maximum": 1000000}
+      }
+     }}}
+    },
+    "responses": {
+     "200": {
+      "description": "its state: paid, failed, or pending, which is asked about again next time",
+      "content": {"application/json": {"schema": {"type": "object"}}}
+     },
+     "default": {"$ref": "#/components/responses/Error"}
+    }
+   }
+  },
+  "/lightning/reconcile": {
+   "post": {
+    "summary": "Compare invoices and refunds with the node; note what is settled there",
+    "requestBody": {
+     "content": {"application/json": {"schema": {
+      "type": "object", "additionalProperties": false,
+      "properties": {
+       "since": {"type": "string", "description": "default: seven days ago"},
+       "limit": {"type": "integer", "minimum": 1, "maximum": 1000}
+      }
+     }}}
+    },
+    "responses": {
+     "200": {
+      "description": "differences and sums",
+      "content": {"application/json": {"schema": {"type": "object"}}}
      },
      "default": {"$ref": "#/components/responses/Error"}
     }
@@ -613,6 +663,27 @@ inline constexpr std::string_view kOpenApi = R"json({
     "responses": {
      "200": {
       "description": "rows and total",
+      "content": {"application/json": {"schema": {"type": "object"}}}
+     },
+     "default": {"$ref": "#/components/responses/Error"}
+    }
+   }
+  },
+  "/reports/revenue": {
+   "get": {
+    "summary": "What was sold: received, earned, owed, refunded, shares of partners",
+    "parameters": [
+     {
+      "name": "by",
+      "in": "query",
+      "schema": {"enum": ["route", "buyer", "day", "partner"]}
+     },
+     {"name": "since", "in": "query", "schema": {"type": "string"}},
+     {"name": "until", "in": "query", "schema": {"type": "string"}}
+    ],
+    "responses": {
+     "200": {
+      "description": "rows, total of that time, and what is owed now",
       "content": {"application/json": {"schema": {"type": "object"}}}
      },
      "default": {"$ref": "#/components/responses/Error"}

@@ -5,8 +5,10 @@
 #include <set>
 
 #include "base/text.h"
+#include "console/revenue_json.h"
 #include "report/audit_export.h"
 #include "report/audit_search.h"
+#include "report/revenue.h"
 #include "report/spend.h"
 
 namespace satgate::console {
@@ -117,6 +119,24 @@ Reply RecordApi::spend(const Query& query) {
   for (const report::SpendRow& row : answer->rows)
     rows.push_back(row_json(row));
   return Json{{"by", by_text}, {"rows", rows}, {"total", row_json(answer->total)}};
+}
+
+Reply RecordApi::revenue(const Query& query) {
+  TRY(check_names(query, {"by", "since", "until"}));
+  const std::string by_text = query.contains("by") ? text_of(query, "by") : "route";
+  const auto by = report::parse_revenue_by(by_text);
+  if (!by) {
+    return bad_request(fmt::format("'{}' is none of route, buyer, day, partner", by_text));
+  }
+  report::RevenueQuery question;
+  question.by = *by;
+  question.now = gateway_.clock.now();
+  TRY_ASSIGN(question.since, time_of(query, "since"));
+  TRY_ASSIGN(question.until, time_of(query, "until"));
+  gateway_.bank.flush_books();
+  TRY_ASSIGN(const auto answer,
+             available(report::revenue(gateway_.bank.database_path(), question)));
+  return revenue_json(answer);
 }
 
 namespace {

@@ -18,6 +18,7 @@ class RecordApi {
 
   Reply events(const Query& query);
   Reply checkpoints();
+  Reply revenue(const Query& query);
   Reply spend(const Query& query);
   Reply prices();
   Reply status();

@@ -46,6 +46,8 @@ std::string_view to_string(EventKind kind) {
       return "accept";
     case EventKind::pay:
       return "pay";
+    case EventKind::refund:
+      return "refund";
   }
   std::unreachable();
 }

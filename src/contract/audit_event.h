@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -14,6 +15,7 @@
 #include "contract/call.h"
 #include "contract/mode.h"
 #include "contract/refusal.h"
+#include "contract/share.h"
 
 namespace satgate {
 
@@ -35,6 +37,7 @@ enum class EventKind : uint8_t {
   deny,      // a person did not
   accept,    // a person accepted what a server says about a tool
   pay,       // a buyer's payment was found settled, and opened a paid token
+  refund,    // what a buyer had paid goes back, or did, or did not
 };
 
 std::string_view to_string(Decision decision);
@@ -56,6 +59,7 @@ struct AuditEvent {
   std::optional<Call> call;  // its protocol, upstream, tool, endpoint, model, method, route, id
   std::optional<Money> quote;
   std::optional<Money> cost;
+  std::span<const Share> shares;  // of the cost; the config's
   std::optional<Decision> decision;
   std::optional<Refusal> refusal;
   std::optional<Usage> usage;

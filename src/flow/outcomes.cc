@@ -72,8 +72,10 @@ void Outcomes::wait(Reservation reservation, Money cost, const AuditEvent& event
   const Time held = later(event.call->at, limits::reservation_seconds_max - kMarginSeconds);
   auto waiting =
       std::make_unique<Waiting>(std::move(reservation), cost, event, std::deque<std::string>(),
-                                policy, std::min(later(now, policy.timeout_seconds), held));
+                                Shares(event.shares.begin(), event.shares.end()), policy,
+                                std::min(later(now, policy.timeout_seconds), held));
   Copier(waiting->texts).own(waiting->event);
+  waiting->event.shares = waiting->shares;
   const auto id = id_text(waiting->event.call->id);
   const std::lock_guard lock(mutex_);
   waiting_.insert_or_assign(std::string(std::string_view(id)), std::move(waiting));

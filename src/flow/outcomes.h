@@ -56,6 +56,7 @@ class Outcomes {
     Money cost;
     AuditEvent event;
     std::deque<std::string> texts;  // what `event` points to
+    Shares shares;                  // likewise
     tariff::OutcomePolicy policy;
     Time until;
   };

@@ -224,10 +224,12 @@ bool Passage::waits_for_outcome() {
   if (terms == nullptr || !terms->policy().outcome || outcome_.fault) return false;
   Outcomes& outcomes = worker_.gateway.outcomes;
   const bool may_buy = !quote_->purchase_max().is_zero();
-  if (may_buy || cost_of_outcome()->is_zero() || !outcomes.has_room()) return false;
+  if (may_buy || is_buyers_loss() || cost_of_outcome()->is_zero() || !outcomes.has_room())
+    return false;
   AuditEvent& written = event();
   written.decision = Decision::allow;
   written.http_status = outcome_.http_status;
+  written.shares = settings_->tariff->shares_of(call_, token_name());
   if (reservation_->remaining() != Money::max()) settled_.remaining = reservation_->remaining();
   settled_.cost = cost_of_outcome();
   outcomes.wait(std::move(*reservation_), *settled_.cost, written, *terms->policy().outcome,
@@ -248,6 +250,7 @@ void Passage::settle_held() {
   store::Bank& bank = worker_.gateway.bank;
   AuditEvent& written = event();
   written.decision = Decision::allow;
+  written.shares = settings_->tariff->shares_of(call_, token_name());
   written.usage = outcome_.usage;
   written.usage_missing = outcome_.usage_missing;
   written.http_status = outcome_.fault ? outcome_.fault->http_status : outcome_.http_status;

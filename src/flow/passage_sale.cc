@@ -90,6 +90,10 @@ net::Task<> Passage::redeem() {
     deny(Refusal::payment_required, "The invoice of this token is not paid.");
     co_return;
   }
+  if (redeemed == Paywall::Redeemed::refunded) {
+    deny(Refusal::payment_required, "What was paid for this token went back.");
+    co_return;
+  }
   store::FoundToken found = worker_.gateway.bank.directory().token(token_->token());
   if (!found || !*found) {
     deny(Refusal::payment_unavailable, refusal_text(Refusal::payment_unavailable, call_));

@@ -305,8 +305,12 @@ Paywall::Redeemed Paywall::settle(const TokenChain& chain,
   if (!status) return Redeemed::unavailable;
   const bool is_paid = status->state == payment::InvoiceState::settled &&
                        status->received_msat >= chain.sale->amount_msat;
-  if (!is_paid) return Redeemed::not_paid;
+  if (!is_paid) return not_enough(chain, *status);
   close(chain.sale->payment_hash);
+  const std::lock_guard opening(refunds_.opening());
+  const auto closed = refunds_.is_closed(chain.sale->payment_hash);
+  if (!closed) return Redeemed::unavailable;
+  if (*closed) return Redeemed::refunded;
   const Time now = clock_.now();
   const std::string name = paid_token_name(chain.sale->payment_hash);
   // One after the other: all of this is on the node's loop.
@@ -320,6 +324,15 @@ Paywall::Redeemed Paywall::settle(const TokenChain& chain,
     return Redeemed::unavailable;
   }
   return Redeemed::yes;
+}
+
+// What came is the buyer's: it is noted, so that it can go back.
+Paywall::Redeemed Paywall::not_enough(const TokenChain& chain,
+                                      const payment::InvoiceStatus& status) {
+  if (status.state != payment::InvoiceState::settled) return Redeemed::not_paid;
+  const auto noted =
+      bank_.invoices().mark_paid(chain.sale->payment_hash, status.received_msat, clock_.now());
+  return noted ? Redeemed::not_paid : Redeemed::unavailable;
 }
 
 bool Paywall::record_payment(const TokenChain& chain, const std::string& name, Time now) {

@@ -29,6 +29,7 @@
 #include "base/result.h"
 #include "contract/refusal.h"
 #include "contract/verified_token.h"
+#include "flow/refunds.h"
 #include "payment/lightning_node.h"
 #include "store/bank.h"
 #include "token/keyring.h"
@@ -73,7 +74,7 @@ class Paywall {
   void offer(const ChargeSettings& settings, Product product, std::string_view client,
              std::shared_ptr<const token::Keyring> keyring, Offered done);
 
-  enum class Redeemed : uint8_t { yes, not_paid, unavailable };
+  enum class Redeemed : uint8_t { yes, not_paid, refunded, unavailable };
   // Opens the token of a chain that was verified, and whose preimage was shown. REQUIRES:
   // chain->sale.
   void redeem(std::shared_ptr<const TokenChain> chain, std::function<void(Redeemed)> done);
@@ -85,6 +86,7 @@ class Paywall {
   void hear(const Hash256& payment_hash);
 
   payment::LightningNode& node() { return *node_; }
+  Refunds& refunds() { return refunds_; }
 
   // Forgets what can not be paid any more. About once a second.
   void tick(Time now);
@@ -125,6 +127,7 @@ class Paywall {
             std::function<void(Result<Ready>)> done);
   Result<Ready> keep(const payment::Invoice& invoice, const Kind& kind);
   Redeemed settle(const TokenChain& chain, const Result<payment::InvoiceStatus>& status);
+  Redeemed not_enough(const TokenChain& chain, const payment::InvoiceStatus& status);
   bool record_payment(const TokenChain& chain, const std::string& name, Time now);
 
   store::Bank& bank_;
@@ -135,6 +138,7 @@ class Paywall {
   std::map<Hash256, Open> open_;
   size_t making_ = 0;
   std::set<Hash256> heard_;  // that the node is asked about because of a hint
+  Refunds refunds_{bank_, clock_};
   // Last: it ends first, and with it every callback.
   std::unique_ptr<payment::LightningNode> node_;
 };

@@ -1,6 +1,6 @@
 // The embedded wallet for development: real signed BOLT 11 invoices on regtest that nobody can pay.
-// Instead of a payment, a person calls settle(), which alone hands out a preimage. There is no
-// mainnet in it.
+// Instead of a payment, a person calls settle(), which alone hands out a preimage. It pays invoices
+// of its own, in the same way, and no others. There is no mainnet in it.
 //
 // What an invoice is about is sealed into its preimage (HMAC-SHA256 under the node's key), so that
 // an invoice, or its node_id, is known again after a restart. Files, both 0600:

@@ -58,7 +58,8 @@ Result<SpendReport> spend(const std::filesystem::path& database, const SpendQuer
                  "sum(iif(kind = 'call' AND code = 'cache_hit', events, 0)), "
                  "sum(spend.spent) AS total "
                  "FROM spend JOIN spend_keys ON spend_keys.id = spend.key "
-                 "WHERE (kind = 'call' OR spend.spent > 0) AND second >= ? AND second < ? "
+                 "WHERE (kind = 'call' OR (spend.spent > 0 AND kind <> 'refund')) AND second >= ? "
+                 "AND second < ? "
                  "GROUP BY name ORDER BY total DESC, name",
                  dimension(query.by).column)));
   rows.bind(1, query.since ? whole_second(*query.since) : INT64_MIN);

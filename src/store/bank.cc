@@ -61,6 +61,10 @@ PurchaseBook& Bank::purchases() {
   return impl_->purchases;
 }
 
+RefundBook& Bank::refunds() {
+  return impl_->refunds;
+}
+
 bool Bank::healthy() const {
   return impl_->journal->healthy();
 }

@@ -37,6 +37,7 @@ class ApprovalBook;
 class DefinitionBook;
 class InvoiceBook;
 class PurchaseBook;
+class RefundBook;
 class Directory;
 struct BankHooks;  // bank_hooks.h: what tests replace
 
@@ -77,6 +78,7 @@ class Bank {
   DefinitionBook& definitions();  // of tools, as they were accepted
   InvoiceBook& invoices();        // that were made for buyers
   PurchaseBook& purchases();      // what was bought of upstreams
+  RefundBook& refunds();          // that went back to them
   bool healthy() const;           // false after a failed write
   std::string failure() const;    // why, for /readyz and `status`
 

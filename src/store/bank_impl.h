@@ -17,6 +17,7 @@
 #include "store/journal.h"
 #include "store/keeper.h"
 #include "store/purchase_book.h"
+#include "store/refund_book.h"
 #include "store/shared_database.h"
 #include "store/sqlite_directory.h"
 
@@ -46,6 +47,7 @@ class Bank::Impl {
   std::unique_ptr<DefinitionBook> definitions;
   InvoiceBook invoices{shared};
   PurchaseBook purchases{shared};
+  RefundBook refunds{shared};
   std::unique_ptr<Journal> journal;
   std::unique_ptr<Keeper> keeper;
 

@@ -23,14 +23,19 @@ constexpr std::string_view kGetAccounts =
 constexpr std::string_view kFindKey =
     "SELECT id FROM spend_keys WHERE kind = ? AND subject = ? AND holder = ? AND upstream = ? AND "
     "tool = ? AND endpoint = ? AND model = ? AND decision = ? AND code = ? AND team = ? AND "
-    "project = ? AND environment = ? AND workflow = ? AND budget = ?";
+    "project = ? AND environment = ? AND workflow = ? AND budget = ? AND route = ?";
 constexpr std::string_view kAddKey =
     "INSERT INTO spend_keys (kind, subject, holder, upstream, tool, endpoint, model, decision, "
-    "code, team, project, environment, workflow, budget) "
-    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    "code, team, project, environment, workflow, budget, route) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
 constexpr std::string_view kAddSpend =
     "INSERT INTO spend (second, key, events, spent) VALUES (?, ?, ?, ?) ON CONFLICT (second, key) "
     "DO UPDATE SET events = events + excluded.events, spent = spent + excluded.spent";
+
+constexpr std::string_view kAddShare =
+    "INSERT INTO spend_shares (second, key, partner, calls, amount) VALUES (?, ?, ?, ?, ?) "
+    "ON CONFLICT (second, key, partner) DO UPDATE SET calls = calls + excluded.calls, "
+    "amount = amount + excluded.amount";
 
 constexpr size_t kKeyIdsMax = 10'000;
 // A search that starts at an index row reads at most about this many events too many.
@@ -202,7 +207,15 @@ Result<void> Books::write_rollups(Database& database, const Rollups& rollups) {
                           const RollupTotals& totals) -> Result<void> {
     TRY_ASSIGN(const int64_t id, key_id(database, key, dimensions));
     add.bind(1, key.second).bind(2, id).bind(3, static_cast<int64_t>(totals.events));
-    return add.bind(4, totals.spent.nano()).run();
+    TRY(add.bind(4, totals.spent.nano()).run());
+    if (totals.shares.empty()) return {};
+    TRY_ASSIGN(Statement share, database.prepare(kAddShare));
+    for (const auto& [partner, part] : totals.shares) {
+      share.bind(1, key.second).bind(2, id).bind(3, partner);
+      share.bind(4, static_cast<int64_t>(part.calls));
+      TRY(share.bind(5, part.amount.nano()).run());
+    }
+    return {};
   });
 }
 

@@ -1,6 +1,7 @@
 #include "store/invoice_book.h"
 
 #include <algorithm>
+#include <array>
 
 namespace satgate::store {
 namespace {
@@ -8,6 +9,22 @@ namespace {
 constexpr const char* kColumns =
     "SELECT payment_hash, node_id, bolt11, amount_msat, description, created, expires, paid, "
     "received_msat FROM invoices ";
+
+// In the order of PaymentState.
+constexpr std::array<std::string_view, 7> kStates = {"open",      "expired",   "paid",    "used",
+                                                     "underpaid", "refunding", "refunded"};
+
+// With ?1: now. A payment is of one token, which says so itself: names can be anybody's.
+constexpr const char* kWithStates =
+    "SELECT * FROM (SELECT invoices.payment_hash, node_id, invoices.bolt11, invoices.amount_msat, "
+    "description, invoices.created, expires, paid, received_msat, "
+    "CASE WHEN refunds.state = 1 THEN 6 WHEN refunds.state = 0 THEN 5 "
+    "WHEN paid IS NULL THEN expires <= ?1 WHEN received_msat < invoices.amount_msat THEN 4 "
+    "WHEN tokens.id IS NOT NULL THEN 3 ELSE 2 END AS payment_state, "
+    "coalesce(refunds.amount_msat, 0), coalesce(received_msat - left_msat, 0) "
+    "FROM invoices LEFT JOIN refunds ON refunds.payment = payment_hash AND refunds.state <> 2 "
+    "LEFT JOIN tokens ON json_extract(tokens.record, '$.sale.payment_hash') = "
+    "lower(hex(payment_hash))) ";
 
 Result<InvoiceRecord> read_row(const sqlite::Statement& row) {
   InvoiceRecord invoice;
@@ -27,7 +44,27 @@ Result<InvoiceRecord> read_row(const sqlite::Statement& row) {
   return invoice;
 }
 
+Result<std::vector<InvoiceRecord>> read_rows(sqlite::Statement& rows) {
+  std::vector<InvoiceRecord> invoices;
+  while (true) {
+    TRY_ASSIGN(const bool row, rows.step());
+    if (!row) return invoices;
+    TRY_ASSIGN(InvoiceRecord invoice, read_row(rows));
+    invoices.push_back(std::move(invoice));
+  }
+}
+
 }  // namespace
+
+std::string_view to_string(PaymentState state) {
+  return kStates[static_cast<size_t>(state)];
+}
+
+std::optional<PaymentState> parse_payment_state(std::string_view text) {
+  const auto found = std::ranges::find(kStates, text);
+  if (found == kStates.end()) return std::nullopt;
+  return static_cast<PaymentState>(found - kStates.begin());
+}
 
 Result<void> InvoiceBook::add(const InvoiceRecord& invoice) {
   const std::lock_guard lock(shared_.mutex);
@@ -47,8 +84,9 @@ Result<void> InvoiceBook::add(const InvoiceRecord& invoice) {
 Result<void> InvoiceBook::mark_paid(const Hash256& payment_hash, int64_t received_msat, Time now) {
   const std::lock_guard lock(shared_.mutex);
   TRY_ASSIGN(sqlite::Statement put,
-             shared_.database.prepare("UPDATE invoices SET paid = ?, received_msat = ? WHERE "
-                                      "payment_hash = ? AND paid IS NULL"));
+             shared_.database.prepare(
+                 "UPDATE invoices SET paid = ?, received_msat = ? WHERE "
+                 "payment_hash = ? AND (paid IS NULL OR received_msat < amount_msat)"));
   put.bind(1, now.unix_ns).bind(2, received_msat).bind_blob(3, as_bytes_view(payment_hash));
   return put.run();
 }
@@ -62,19 +100,39 @@ Result<std::optional<InvoiceRecord>> InvoiceBook::find(const Hash256& payment_ha
   return read_row(row);
 }
 
-Result<std::vector<InvoiceRecord>> InvoiceBook::list(size_t count, bool paid_only) const {
+Result<std::vector<ListedInvoice>> InvoiceBook::list(size_t count, const Filter& filter,
+                                                     Time now) const {
   const std::lock_guard lock(shared_.mutex);
-  const std::string order = paid_only ? "WHERE paid IS NOT NULL ORDER BY paid DESC LIMIT ?"
-                                      : "ORDER BY created DESC LIMIT ?";
-  TRY_ASSIGN(sqlite::Statement rows, shared_.database.prepare(kColumns + order));
-  rows.bind(1, static_cast<int64_t>(count));
-  std::vector<InvoiceRecord> invoices;
+  const std::string order = filter.paid_only ? "AND paid IS NOT NULL ORDER BY paid DESC LIMIT ?3"
+                                             : "ORDER BY created DESC LIMIT ?3";
+  TRY_ASSIGN(sqlite::Statement rows,
+             shared_.database.prepare(kWithStates +
+                                      ("WHERE (?2 IS NULL OR payment_state = ?2) " + order)));
+  rows.bind(1, now.unix_ns).bind(3, static_cast<int64_t>(count));
+  if (filter.state) {
+    rows.bind(2, static_cast<int64_t>(*filter.state));
+  } else {
+    rows.bind_null(2);
+  }
+  std::vector<ListedInvoice> listed;
   while (true) {
     TRY_ASSIGN(const bool row, rows.step());
-    if (!row) return invoices;
-    TRY_ASSIGN(InvoiceRecord invoice, read_row(rows));
-    invoices.push_back(std::move(invoice));
+    if (!row) return listed;
+    ListedInvoice& one = listed.emplace_back();
+    TRY_ASSIGN(one.invoice, read_row(rows));
+    one.state = static_cast<PaymentState>(rows.integer(9));
+    one.refund_msat = rows.integer(10);
+    one.used_msat = rows.integer(11);
   }
+}
+
+Result<std::vector<InvoiceRecord>> InvoiceBook::made_since(Time since, size_t count) const {
+  const std::lock_guard lock(shared_.mutex);
+  TRY_ASSIGN(sqlite::Statement rows,
+             shared_.database.prepare(std::string(kColumns) +
+                                      "WHERE created >= ? ORDER BY created DESC LIMIT ?"));
+  rows.bind(1, since.unix_ns).bind(2, static_cast<int64_t>(count));
+  return read_rows(rows);
 }
 
 Result<void> InvoiceBook::forget_expired(Time before) {

@@ -6,13 +6,14 @@
 #include <cstring>
 
 #include "base/text.h"
+#include "contract/share.h"
 
 namespace satgate::store {
 namespace {
 
 constexpr std::array<std::string_view, kDimensions> kNames = {
-    "kind",     "subject", "holder", "upstream", "tool",        "endpoint", "model",
-    "decision", "code",    "team",   "project",  "environment", "workflow", "budget"};
+    "kind", "subject", "holder",  "upstream",    "tool",     "endpoint", "model", "decision",
+    "code", "team",    "project", "environment", "workflow", "budget",   "route"};
 
 // Under these names they stand in the event's JSON; holders are a list of their own.
 constexpr std::array<std::string_view, kDimensions> kMembers = [] {
@@ -51,6 +52,7 @@ std::optional<RollupKey> key_of(const AuditEvent& event) {
     key.at(Dimension::tool) = event.call->tool;
     key.at(Dimension::endpoint) = event.call->endpoint;
     key.at(Dimension::model) = event.call->model;
+    key.at(Dimension::route) = event.call->route;
   }
   if (event.decision) key.at(Dimension::decision) = to_string(*event.decision);
   if (event.refusal) key.at(Dimension::code) = code(*event.refusal);
@@ -66,7 +68,8 @@ std::optional<RollupKey> key_of(const AuditEvent& event) {
 
 struct Parser {
   simdjson::dom::parser parser;
-  std::string buffer;  // the event and simdjson's padding
+  simdjson::ondemand::parser exact;  // numbers as they are written
+  std::string buffer;                // the event and simdjson's padding
 };
 
 Parser& parser() {
@@ -118,6 +121,32 @@ std::optional<RollupKey> key_of(std::string_view json) {
   return key;
 }
 
+// The member `shares`, digit by digit: no amount goes through floating point.
+Result<void> add_shares(std::string_view json, RollupTotals& totals) {
+  if (!json.contains("\"shares\":{")) return {};
+  Parser& p = parser();
+  p.buffer.assign(json);
+  p.buffer.resize(json.size() + simdjson::SIMDJSON_PADDING);
+  const simdjson::padded_string_view text(p.buffer.data(), json.size(), p.buffer.size());
+  simdjson::ondemand::document event;
+  simdjson::ondemand::object shares;
+  if (p.exact.iterate(text).get(event) != simdjson::SUCCESS) return fail("an event is not JSON");
+  if (event.find_field_unordered("shares").get_object().get(shares) != simdjson::SUCCESS) return {};
+  for (auto member : shares) {
+    std::string_view partner;
+    if (member.unescaped_key().get(partner) != simdjson::SUCCESS)
+      return fail("a share has no name");
+    const std::string name(partner);
+    simdjson::ondemand::value value;
+    if (member.value().get(value) != simdjson::SUCCESS) return fail("a share has no amount");
+    std::string_view digits = value.raw_json_token();
+    digits = digits.substr(0, digits.find_last_not_of(' ') + 1);
+    TRY_ASSIGN(const Money amount, parse_amount(digits));
+    totals.shares[name].add(amount);
+  }
+  return {};
+}
+
 }  // namespace
 
 std::string_view to_string(Dimension dimension) {
@@ -125,7 +154,13 @@ std::string_view to_string(Dimension dimension) {
 }
 
 void Rollups::add(const AuditEvent& event, std::string_view json, std::optional<Money> cost) {
-  if (const auto key = key_of(event)) return add(*key, cost);
+  if (const auto key = key_of(event)) {
+    RollupTotals& totals = add(*key, cost);
+    if (cost.value_or(Money()) <= Money()) return;
+    for (const Share& share : event.shares)
+      totals.shares[share.partner].add(share_of(*cost, share));
+    return;
+  }
   // Our own JSON can be read; were it not so, the restart that reads it says where.
   static_cast<void>(add(json, cost));
 }
@@ -133,12 +168,12 @@ void Rollups::add(const AuditEvent& event, std::string_view json, std::optional<
 Result<void> Rollups::add(std::string_view json, std::optional<Money> cost) {
   const auto key = key_of(json);
   if (!key) return fail("an event is not the JSON it should be");
-  add(*key, cost);
-  return {};
+  RollupTotals& totals = add(*key, cost);
+  return add_shares(json, totals);
 }
 
 // The second, then each text behind its length.
-void Rollups::add(const RollupKey& key, std::optional<Money> cost) {
+RollupTotals& Rollups::add(const RollupKey& key, std::optional<Money> cost) {
   encoded_.assign(reinterpret_cast<const char*>(&key.second), sizeof key.second);
   for (const std::string_view text : key.text) {
     const auto size = static_cast<uint16_t>(text.size());
@@ -149,6 +184,7 @@ void Rollups::add(const RollupKey& key, std::optional<Money> cost) {
   if (found == totals_.end()) found = totals_.emplace(encoded_, RollupTotals()).first;
   ++found->second.events;
   found->second.spent += cost.value_or(Money());
+  return found->second;
 }
 
 RollupKey Rollups::decode(std::string_view encoded) {

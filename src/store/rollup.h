@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -33,8 +34,9 @@ enum class Dimension : uint8_t {
   environment,
   workflow,
   budget,
+  route,
 };
-inline constexpr size_t kDimensions = 14;
+inline constexpr size_t kDimensions = 15;
 
 // The name of the column, and of the event's member in JSON where it has one.
 std::string_view to_string(Dimension dimension);
@@ -47,9 +49,19 @@ struct RollupKey {
   std::string_view& at(Dimension d) { return text[static_cast<size_t>(d)]; }
 };
 
+struct ShareTotals {
+  uint64_t calls = 0;
+  Money amount;
+  void add(Money share) {
+    ++calls;
+    amount += share;
+  }
+};
+
 struct RollupTotals {
   uint64_t events = 0;
   Money spent;
+  std::map<std::string, ShareTotals, std::less<>> shares;  // of it, by partner
 };
 
 // Encoded keys with their totals. Not thread-safe.
@@ -81,7 +93,7 @@ class Rollups {
     size_t operator()(std::string_view text) const { return std::hash<std::string_view>{}(text); }
   };
   static RollupKey decode(std::string_view encoded);
-  void add(const RollupKey& key, std::optional<Money> cost);
+  RollupTotals& add(const RollupKey& key, std::optional<Money> cost);
 
   std::unordered_map<std::string, RollupTotals, Hash, std::equal_to<>> totals_;
   std::string encoded_;  // reused

@@ -42,6 +42,7 @@ class Compiler {
     if (count && *count < 0) complain(where, "must not be negative");
   }
 
+  void check_shares(std::string_view where, const std::optional<Shares>& shares);
   TokenRates in_credits(const TokenRates& usd) const;
   std::optional<ToolPrice> tool_price(std::string_view where, const ToolPolicy& tool);
   std::optional<Terms> terms(std::string_view rule, std::string_view where, Money cost,
@@ -70,6 +71,24 @@ PathEntry calls_per_hour(std::string_view kind, std::string_view name, int64_t c
   entry.kind = AccountKind::rate;
   entry.limits[Window::hour] = Money::credits(count);
   return entry;
+}
+
+void Compiler::check_shares(std::string_view where, const std::optional<Shares>& shares) {
+  if (!shares) return;
+  tables_->has_shares = true;
+  if (shares->size() > kSharesMax) {
+    complain(fmt::format("{}.share", where),
+             fmt::format("names more than {} partners", kSharesMax));
+  }
+  uint64_t sum = 0;
+  for (const Share& share : *shares) {
+    sum += share.millionths;
+    if (is_partner_name(share.partner)) continue;
+    complain(fmt::format("{}.share.{}", where, share.partner),
+             fmt::format("is no name of a partner: letters, digits and . _ @ -, at most {}",
+                         kPartnerBytesMax));
+  }
+  if (sum > kWholeShare) complain(fmt::format("{}.share", where), "is more than 100% together");
 }
 
 // A currency's smallest part is never lost: every rate rounds up.
@@ -105,6 +124,10 @@ Result<std::unique_ptr<const Tables>> Compiler::run() {
     auto on = terms(rule, fmt::format("routes.{}", name), price.cost, price.terms);
     const Money most = on ? on->most() : price.cost;
     tables_->routes.emplace(name, RouteRule{std::move(rule), most, std::move(on)});
+  }
+  for (const auto& [name, shares] : policy_.route_shares) {
+    check_shares(fmt::format("routes.{}", name), shares);
+    tables_->route_shares.emplace(name, shares);
   }
   add_models();
   if (!errors_.empty()) return fail(std::move(errors_));
@@ -147,6 +170,7 @@ void Compiler::add_servers() {
     check_amount(where + ".approvalAbove", policy.approval_above);
     check_limits(where, policy.limits);
     check_count(where + ".maxCallsPerHour", policy.max_calls_per_hour);
+    check_shares(where, policy.share);
     ServerRule& rule = tables_->servers[name];
     rule.rule = where + ".price";
     rule.policy = policy;
@@ -206,6 +230,7 @@ ToolRule Compiler::tool_rule(std::string_view table, const std::string& name,
   if (name.empty()) complain(rule.rule, "needs a name");
   check_amount(rule.rule + ".cost", tool.cost);
   check_amount(rule.rule + ".approvalAbove", tool.approval_above);
+  check_shares(rule.rule, tool.share);
   rule.price = tool_price(rule.rule, tool);
   rule.terms = terms(rule.rule, rule.rule, tool.cost.value_or(Money()), tool.terms);
   if (rule.terms) rule.price = ToolPrice::flat(rule.terms->most());
@@ -247,7 +272,8 @@ void Compiler::add_tokens() {
 
 void Compiler::add_endpoints() {
   for (const auto& [path, policy] : policy_.endpoints) {
-    EndpointRule rule{path, fmt::format("endpoints.{}", path), policy.cost};
+    EndpointRule rule{path, fmt::format("endpoints.{}", path), policy.cost, {}, policy.share};
+    check_shares(rule.rule, policy.share);
     check_amount(rule.rule + ".cost", policy.cost);
     rule.terms = terms(rule.rule, rule.rule, policy.cost, policy.terms);
     if (rule.terms) rule.cost = rule.terms->most();

@@ -16,6 +16,7 @@
 #include "base/money.h"
 #include "base/time_zone.h"
 #include "contract/call.h"
+#include "contract/share.h"
 #include "contract/spend_limits.h"
 
 namespace satgate::tariff {
@@ -160,6 +161,7 @@ struct ServerPolicy {
   bool require_approval = false;
   std::optional<Money> approval_above = {};        // of calls that cost more than this
   std::optional<int64_t> max_calls_per_hour = {};  // over all tokens together
+  std::optional<Shares> share = {};                // of what its calls cost
 };
 
 // tools.NAME and policies.TOKEN.tools.NAME. NAME is a tool as its server calls it ("search"), as
@@ -173,6 +175,7 @@ struct ToolPolicy {
   bool require_approval = false;
   std::optional<Money> approval_above = {};        // of calls that cost more than this
   std::optional<int64_t> max_calls_per_hour = {};  // all calls that match this entry, together
+  std::optional<Shares> share = {};                // of what they cost
   // By argument, `repo.owner` for one inside of another. Those of all entries that match hold.
   Table<ArgumentPolicy> arguments = {};
 };
@@ -181,6 +184,7 @@ struct ToolPolicy {
 struct EndpointPolicy {
   Money cost;
   TermsPolicy terms = {};
+  std::optional<Shares> share = {};
 };
 
 // models.NAME.serviceTiers.NAME: credits per million tokens.
@@ -221,6 +225,7 @@ struct Policy {
   Table<ModelPolicy> models;
   Table<TokenPolicy> tokens;
   Table<EndpointPolicy> routes;  // routes[].price by route name; no patterns
+  Table<Shares> route_shares;    // routes[].share, likewise
   // The bound written into a request that names none, for a model whose own maximum is not known.
   uint64_t output_tokens_default = 16'384;
   bool builtin_models = true;  // off: only `models` has prices

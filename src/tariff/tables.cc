@@ -103,7 +103,7 @@ void ToolTable::each_match(const Names& names, Visit&& visit) const {
 
 ToolVerdict ToolTable::look_up(const Names& names) const {
   ToolVerdict verdict;
-  uint64_t priced_rank = 0, cached_rank = 0, deciding_rank = 0, asking_rank = 0;
+  uint64_t priced_rank = 0, cached_rank = 0, deciding_rank = 0, asking_rank = 0, shared_rank = 0;
   each_match(names, [&](const ToolRule& rule, uint64_t closeness) {
     const ToolPolicy& policy = rule.policy;
     if (rule.price &&
@@ -117,6 +117,10 @@ ToolVerdict ToolTable::look_up(const Names& names) const {
                         rule.cache->ttl_seconds < verdict.cached->cache->ttl_seconds))) {
       cached_rank = closeness;
       verdict.cached = &rule;
+    }
+    if (policy.share && closeness > shared_rank) {
+      shared_rank = closeness;
+      verdict.shared = &rule;
     }
     const auto& above = policy.approval_above;
     if (above && (closeness > asking_rank ||

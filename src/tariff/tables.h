@@ -74,6 +74,7 @@ struct ToolRule {
 struct ToolVerdict {
   const ToolRule* priced = nullptr;
   const ToolRule* cached = nullptr;
+  const ToolRule* shared = nullptr;  // with partners
   bool enabled = true;
   bool require_approval = false;
   std::optional<Money> approval_above;
@@ -116,6 +117,7 @@ struct EndpointRule {
   std::string rule;  // "endpoints./api/*"
   Money cost;        // at most
   std::optional<Terms> terms = {};
+  std::optional<Shares> share = {};
 };
 
 struct TokenRules {
@@ -137,6 +139,8 @@ struct Tables {
   std::map<std::string, EndpointRule, std::less<>> endpoints;  // exact, without a final slash
   std::vector<EndpointRule> endpoint_patterns;                 // most specific first
   std::map<std::string, RouteRule, std::less<>> routes;
+  Table<Shares> route_shares;
+  bool has_shares = false;  // any at all
   std::map<std::string, PricedModel, std::less<>> config_models;
   std::vector<PricedModel> model_patterns;  // most specific first
   std::map<std::string, PricedModel, std::less<>> builtin_models;

@@ -22,6 +22,7 @@
 #include <expected>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -32,6 +33,7 @@
 #include "contract/path.h"
 #include "contract/quote.h"
 #include "contract/refusal.h"
+#include "contract/share.h"
 #include "tariff/policy.h"
 #include "tariff/terms.h"
 
@@ -81,6 +83,10 @@ class Tariff {
   // The first of the call's arguments that the config does not allow, in a sentence that says what
   // it allows, or what its price needs; nothing: all of them hold. Those of tools alone have rules.
   std::optional<std::string> argument_breach(const Call& call, std::string_view token_name) const;
+
+  // Who gets how much of what the call costs: by the nearest entry with `share`, in the order of
+  // prices. Empty: all of it is the owner's. As long as the Tariff.
+  std::span<const Share> shares_of(const Call& call, std::string_view token_name) const;
 
   // Whether what any tool answers may be given again.
   bool keeps_results() const;

@@ -143,6 +143,58 @@ test('a node that lies, is slow or away gives nothing away, and loses no payment
   assert.equal(answer.status, 200, answer.text);
 });
 
+for (const name of ['lnd', 'cln']) {
+  test(`${name}: what a buyer has not used goes back over the channel, once`, async (t) => {
+    const { config } = await NODES[name](t);
+    const { gateway, url } = await shop(t, config, { charge: { calls: 10, pool: 0 } });
+    const challenge = (await call(url)).headers['www-authenticate'];
+    const [, macaroon, invoice] = /macaroon="([^"]+)", invoice="([^"]+)"/.exec(challenge);
+    const { preimage } = await network.buyer.pay(invoice);
+    const headers = { authorization: `L402 ${macaroon}:${preimage}` };
+    for (let i = 0; i < 3; i++) assert.equal((await call(url, { headers })).status, 200);
+    const [{ token }] = await gateway.json('lightning', 'invoices', '--state', 'used');
+    const refund = (bolt11) => gateway.cli('lightning', 'refund', token, '--invoice', bolt11,
+      '--json');
+    const much = network.buyer.createInvoice({ amountMsat: 70_001 });
+    assert.match((await refund(much.bolt11)).said, /70 sats are left/);
+    const back = network.buyer.createInvoice({ amountMsat: 70_000 });
+    const first = await refund(back.bolt11);
+    assert.equal(first.code, 0, first.said);
+    assert.equal(first.json().state, 'paid');
+    assert.equal(network.buyer.lookup(back.hash).receivedMsat, 70_000);
+    const again = await refund(back.bolt11);
+    assert.equal(again.json().state, 'paid', 'the same order is the same refund');
+    const other = network.buyer.createInvoice({ amountMsat: 70_000 });
+    assert.equal((await refund(other.bolt11)).code, 1);
+    assert.equal(network.buyer.lookup(other.hash).state, 'open');
+    assert.equal((await call(url, { headers })).status, 401);
+    const agreed = await gateway.cli('lightning', 'reconcile');
+    assert.equal(agreed.code, 0, agreed.said);
+  });
+}
+
+test('a refund whose answer was lost is found, and not paid again', async (t) => {
+  const { server, config } = await NODES.lnd(t);
+  const { gateway, url } = await shop(t, config, { charge: { pool: 0 } });
+  const challenge = (await call(url)).headers['www-authenticate'];
+  const [, , invoice] = /macaroon="([^"]+)", invoice="([^"]+)"/.exec(challenge);
+  await network.buyer.pay(invoice);
+  const [{ payment_hash: hash }] = await gateway.json('lightning', 'invoices');
+  const refund = (bolt11) => gateway.cli('lightning', 'refund', hash, '--invoice', bolt11,
+    '--json');
+  const back = network.buyer.createInvoice({ amountMsat: 10_000 });
+  server.next({ cut: true, path: /router\/send/ });
+  const lost = await refund(back.bolt11);
+  if (lost.code !== 0) {
+    await gateway.kill9();
+    await gateway.start();
+  }
+  const other = network.buyer.createInvoice({ amountMsat: 10_000 });
+  await refund(other.bolt11);
+  const came = [back, other].filter((one) => network.buyer.lookup(one.hash).state === 'settled');
+  assert.ok(came.length <= 1, 'never both');
+});
+
 test('a hundred buyers at once each get what they pay for', async (t) => {
   const { config } = await NODES.lnd(t);
   const { gateway, url } = await shop(t, config,

@@ -104,6 +104,12 @@ std::string number_at(const Json& object, std::string_view key) {
   return number_text(member(object, key));
 }
 
+std::string sats_at(const Json& object, std::string_view key) {
+  const Json& msat = member(object, key);
+  if (!msat.is_number_integer()) return "-";
+  return format_credits(Money::nano(msat.get<int64_t>()) * (kNanoPerCredit / 1000));
+}
+
 std::string used_text(const Json& record) {
   const Json& limits = member(record, "limits");
   std::string out;

@@ -10,6 +10,8 @@
 namespace satgate::app {
 
 std::string number_at(const Json& object, std::string_view key);  // "-" when missing
+// Millisatoshis as satoshis: "10", "0.5"; "-" when missing.
+std::string sats_at(const Json& object, std::string_view key);
 // A text of an agent or a server: what could turn the terminal around is replaced.
 std::string printable_at(const Json& object, std::string_view key);
 

@@ -8,8 +8,10 @@
 #include "app/commands/admin_client.h"
 #include "app/commands/flags.h"
 #include "console/api.h"
+#include "console/revenue_json.h"
 #include "report/audit_search.h"
 #include "report/audit_verify.h"
+#include "report/revenue.h"
 #include "report/spend.h"
 
 namespace satgate::app {
@@ -141,6 +143,23 @@ Expected<Json> find_spend(const Context& context, const std::string& by, const s
   TRY_ASSIGN(const auto data_dir, context.data_dir());
   TRY_ASSIGN(Json found, spend_on_disk(data_dir, by, question));
   return found;
+}
+
+Expected<Json> find_revenue(const Context& context, const std::string& by, const std::string& since,
+                            const std::string& until) {
+  Query query = {{"by", by}};
+  put_moment(query, "since", since);
+  put_moment(query, "until", until);
+  TRY_ASSIGN(std::optional<Json> answer, ask_gateway(context, "reports/revenue", query));
+  if (answer) return std::move(*answer);
+  report::RevenueQuery question;
+  question.by = report::parse_revenue_by(by).value_or(report::RevenueBy::route);
+  question.since = moment(since);
+  question.until = moment(until);
+  question.now = now();
+  TRY_ASSIGN(const auto data_dir, context.data_dir());
+  TRY_ASSIGN(const auto found, report::revenue(database_path(data_dir), question));
+  return console::revenue_json(found);
 }
 
 Result<RecordVerdict> verify_record(const std::filesystem::path& data_dir,

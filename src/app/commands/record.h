@@ -25,6 +25,10 @@ Expected<std::vector<Json>> find_events(const Context& context, const EventQuest
 Expected<Json> find_spend(const Context& context, const std::string& by, const std::string& since,
                           const std::string& until);
 
+// As console/revenue_json.h writes it.
+Expected<Json> find_revenue(const Context& context, const std::string& by, const std::string& since,
+                            const std::string& until);
+
 std::filesystem::path database_path(const std::filesystem::path& data_dir);
 
 // What `audit verify` says about a data directory. Reads twice when the record ends inside an

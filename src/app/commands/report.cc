@@ -1,4 +1,4 @@
-// report spend.
+// report spend, revenue.
 #include <fmt/format.h>
 
 #include "app/commands/command.h"
@@ -64,6 +64,62 @@ Outcome run_spend(const Context& context, const SpendFlags& flags) {
   return {};
 }
 
+struct RevenueFlags {
+  std::string by = "route", since, until;
+};
+
+void declare_revenue(CLI::App& command, RevenueFlags& flags) {
+  command.add_option("--by", flags.by, "default route")
+      ->check(CLI::IsMember({"route", "buyer", "day", "partner"}));
+  add_moment(command, "--since", flags.since, "from then on: 7d, 2026-06-30");
+  add_moment(command, "--until", flags.until, "before then");
+}
+
+Table partner_table(const Json& report) {
+  Table table({{"PARTNER"}, {"MONTH"}, {"CALLS", Align::right}, {"SHARE", Align::right}});
+  for (const Json& row : report.value("rows", Json::array())) {
+    table.row({printable_at(row, "key"), printable_at(row, "month"), number_at(row, "calls"),
+               number_at(row, "share")});
+  }
+  return table;
+}
+
+Table earned_table(const std::string& by, const Json& report) {
+  Table table(
+      {{upper(by)}, {"CALLS", Align::right}, {"EARNED", Align::right}, {"SATS", Align::right}});
+  for (const Json& row : report.value("rows", Json::array())) {
+    const std::string name = printable_at(row, "key");
+    table.row({name.empty() ? "(none)" : name, number_at(row, "calls"), number_at(row, "earned"),
+               sats_at(row, "earned_msat")});
+  }
+  return table;
+}
+
+Outcome run_revenue(const Context& context, const RevenueFlags& flags) {
+  TRY_ASSIGN(const Json report, find_revenue(context, flags.by, flags.since, flags.until));
+  if (context.json) {
+    print_json(report);
+    return {};
+  }
+  const Table table =
+      flags.by == "partner" ? partner_table(report) : earned_table(flags.by, report);
+  if (!table.empty()) fmt::print("{}\n", table.text(context.colour));
+  const Json total = report.value("total", Json::object());
+  const Json now = report.value("now", Json::object());
+  Facts facts;
+  facts.add("received", fmt::format("{} sats in {} payments", sats_at(total, "received_msat"),
+                                    number_at(total, "payments")));
+  facts.add("earned", fmt::format("{} credits, {} sats, in {} calls", number_at(total, "earned"),
+                                  sats_at(total, "earned_msat"), number_at(total, "calls")));
+  facts.add("refunded", fmt::format("{} sats in {} refunds", sats_at(total, "refunded_msat"),
+                                    number_at(total, "refunds")));
+  facts.add("shares", fmt::format("{} credits, of all partners", number_at(total, "shares")));
+  facts.add("owed now", sats_at(now, "owed_msat") + " sats");
+  facts.add("unused now", sats_at(now, "unused_msat") + " sats");
+  fmt::print("{}", facts.text());
+  return {};
+}
+
 }  // namespace
 
 void add_report_commands(CLI::App& root, Context& context) {
@@ -73,6 +129,10 @@ void add_report_commands(CLI::App& root, Context& context) {
               {"spend", "Spending by team, agent, tool, model, endpoint, workflow, ...",
                "satgate report spend --by team --since 7d"},
               declare_spend, run_spend);
+  add_command(group, context,
+              {"revenue", "What was sold: received, earned, owed, refunded, shares of partners",
+               "satgate report revenue --by buyer --since 30d"},
+              declare_revenue, run_revenue);
 }
 
 }  // namespace satgate::app

@@ -190,6 +190,12 @@ INSTANTIATE_TEST_SUITE_P(
                 "models.m.batch: needs both input and output"},
         Mistake{"models: {m: {input: 1, output: 1, batch: {input: 1, output: 1, flex: 1}}}",
                 "models.m.batch.flex: unknown key"},
+        Mistake{"endpoints: {/a: {cost: 1, share: {x: 20.00001%}}}", "share.x: must be a share"},
+        Mistake{"endpoints: {/a: {cost: 1, share: {x: 101}}}", "share.x: must be a share"},
+        Mistake{"endpoints: {/a: {cost: 1, share: {x: -1%}}}", "share.x: must be a share"},
+        Mistake{"tools: {a: {cost: 1, share: {x: 60%, y: 40.0001%}}}",
+                "a.share: is more than 100%"},
+        Mistake{"tools: {a: {cost: 1, share: {'x y': 60%}}}", "is no name of a partner"},
         Mistake{"tools: [1, 2]", "must be a mapping"}, Mistake{"a: [", "line 1"},
         Mistake{"just text", "must be a mapping"}));
 
@@ -482,6 +488,33 @@ TEST(Config, AWalletByNwcIsNamedByItsUriAlone) {
   const std::string why = all(with("credential: '" + uri + "0'").errors);
   EXPECT_NE(why.find("lightning.credential"), std::string::npos) << why;
   EXPECT_EQ(why.find(key), std::string::npos) << why;
+}
+
+TEST(Config, SharesStandWherePricesStand) {
+  const ConfigResult result = parse(
+      "upstreams: {a: {kind: http, url: 'http://x'}}\n"
+      "mcpServers: {s: {url: 'http://m', policy: {price: 1, share: {srv: 5%}}}}\n"
+      "tools: {t: {cost: 1, share: {acme: 12.3456%, data: 20}}}\n"
+      "endpoints: {/api/x: {cost: 1, share: {}}, '/api/*': {cost: 1}}\n"
+      "routes: [{name: r, match: /api/*, upstream: a, share: {host: 100%}}]\n");
+  ASSERT_TRUE(result.settings) << all(result.errors);
+  Call call;
+  call.protocol = Protocol::mcp;
+  call.upstream = "s";
+  call.tool = call.listed_tool = "t";
+  const auto shares = [&] {
+    const auto found = result.settings->tariff->shares_of(call, "a");
+    return Shares(found.begin(), found.end());
+  };
+  EXPECT_EQ(shares(), (Shares{{"acme", 123'456}, {"data", 200'000}}));
+  call.tool = call.listed_tool = "other";
+  EXPECT_EQ(shares(), (Shares{{"srv", 50'000}}));
+  call.protocol = Protocol::http;
+  call.route = "r";
+  call.endpoint = "/api/x";
+  EXPECT_EQ(shares(), Shares{}) << "an entry may say that nobody has a share";
+  call.endpoint = "/api/y";
+  EXPECT_EQ(shares(), (Shares{{"host", kWholeShare}}));
 }
 
 TEST(Config, HowOftenServersMayAskIsBounded) {

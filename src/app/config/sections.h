@@ -51,6 +51,11 @@ void read_routing_of(YamlMap& policy, const std::string& token, Draft& draft);
 // Complaints about models and upstreams that routing names. REQUIRES: the tariff is made.
 void check_routing(const flow::Settings& settings, std::vector<std::string>& errors);
 
+// `share` of an entry with a price: partners and what they get of it.
+std::optional<Shares> read_shares(YamlMap& map);
+// "12.5%" or "12.5", with at most four decimals, in millionths of a whole.
+std::optional<uint32_t> parse_share(std::string_view text);
+
 tariff::CacheScope read_cache_scope(YamlMap& map);  // `scope` of a cache
 
 // "20%" or "20", at most 100.

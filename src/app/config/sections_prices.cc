@@ -8,7 +8,7 @@ namespace {
 void read_endpoint(YamlMap map, const std::string& path, Draft& draft) {
   const Currency& currency = draft.policy.currency;
   tariff::EndpointPolicy endpoint{map.amount("cost", currency).value_or(Money()),
-                                  read_terms(map, "cost", currency)};
+                                  read_terms(map, "cost", currency), read_shares(map)};
   if (!map.has("cost") && !map.has("volume")) {
     map.complain("cost", "is missing; write `cost: 0` for a free endpoint");
   }

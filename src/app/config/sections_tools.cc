@@ -156,6 +156,7 @@ tariff::ToolPolicy read_tool(YamlMap map, const Currency& currency) {
   tool.require_approval = map.boolean("requireApproval").value_or(false);
   tool.approval_above = map.amount("approvalAbove", currency);
   tool.max_calls_per_hour = map.whole("maxCallsPerHour", 0, 1'000'000'000);
+  tool.share = read_shares(map);
   if (std::optional<YamlMap> arguments = map.map("arguments")) {
     for (const auto& [name, node] : arguments->entries())
       read_argument(*arguments, name, node, tool);

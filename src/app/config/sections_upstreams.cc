@@ -100,6 +100,7 @@ void read_server_policy(YamlMap& server, const std::string& name, Draft& draft) 
   policy.require_approval = map->boolean("requireApproval").value_or(false);
   policy.approval_above = map->amount("approvalAbove", currency);
   policy.max_calls_per_hour = map->whole("maxCallsPerHour", 0, 1'000'000'000);
+  policy.share = read_shares(*map);
   if (auto most = map->whole("maxAsksPerCall", 0, limits::mcp_asks_max)) {
     draft.settings.mcp_asks.emplace_back(name, static_cast<size_t>(*most));
   }
@@ -222,6 +223,7 @@ void read_route(YamlMap map, size_t index, Draft& draft) {
   if (price || terms.volume) {
     draft.policy.routes[route.name] = {price.value_or(Money()), std::move(terms)};
   }
+  if (auto shares = read_shares(map)) draft.policy.route_shares[route.name] = *std::move(shares);
   route.strip_prefix = map.text("stripPrefix").value_or("");
   route.pay = read_pay(map, draft.policy.currency);
   map.finish();

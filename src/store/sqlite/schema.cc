@@ -152,9 +152,40 @@ CREATE INDEX purchases_by_shelf ON purchases (shelf, created) WHERE spent = 0;
 CREATE INDEX purchases_by_state ON purchases (state) WHERE state = 0;
 )sql";
 
+// Revenue: spending by route, what partners got of it, and what went back to buyers. `payment` is
+// the hash of the invoice that a buyer had paid, `target` that of the buyer's own.
+constexpr const char* kVersion11 = R"sql(
+CREATE TABLE new_keys (
+  id INTEGER PRIMARY KEY, kind TEXT NOT NULL, subject TEXT NOT NULL, holder TEXT NOT NULL,
+  upstream TEXT NOT NULL, tool TEXT NOT NULL, endpoint TEXT NOT NULL, model TEXT NOT NULL,
+  decision TEXT NOT NULL, code TEXT NOT NULL, team TEXT NOT NULL, project TEXT NOT NULL,
+  environment TEXT NOT NULL, workflow TEXT NOT NULL, budget TEXT NOT NULL, route TEXT NOT NULL,
+  UNIQUE (subject, kind, holder, upstream, tool, endpoint, model, decision, code, team, project,
+          environment, workflow, budget, route)) STRICT;
+INSERT INTO new_keys SELECT id, kind, subject, holder, upstream, tool, endpoint, model, decision,
+  code, team, project, environment, workflow, budget, '' FROM spend_keys;
+DROP TABLE spend_keys;
+ALTER TABLE new_keys RENAME TO spend_keys;
+CREATE TABLE spend_shares (
+  second INTEGER NOT NULL, key INTEGER NOT NULL, partner TEXT NOT NULL, calls INTEGER NOT NULL,
+  amount INTEGER NOT NULL, PRIMARY KEY (second, key, partner)) STRICT, WITHOUT ROWID;
+CREATE TABLE refunds (
+  id INTEGER PRIMARY KEY, payment BLOB NOT NULL, target BLOB NOT NULL, bolt11 TEXT NOT NULL,
+  amount_msat INTEGER NOT NULL, left_msat INTEGER NOT NULL, state INTEGER NOT NULL,
+  fee_msat INTEGER NOT NULL, reason TEXT NOT NULL, created INTEGER NOT NULL,
+  ended INTEGER) STRICT;
+CREATE UNIQUE INDEX refunds_once ON refunds (payment) WHERE state <> 2;
+CREATE UNIQUE INDEX refunds_by_target ON refunds (target) WHERE state <> 2;
+CREATE INDEX refunds_by_payment ON refunds (payment, id);
+CREATE INDEX tokens_sold ON tokens (json_extract(record, '$.sale.payment_hash'))
+  WHERE json_extract(record, '$.sale.payment_hash') IS NOT NULL;
+CREATE INDEX refunds_by_ended ON refunds (ended) WHERE state = 1;
+)sql";
+
 // migrations[i] brings version i to version i + 1.
-constexpr std::array kMigrations = {kVersion1, kVersion2, kVersion3, kVersion4, kVersion5,
-                                    kVersion6, kVersion7, kVersion8, kVersion9, kVersion10};
+constexpr std::array kMigrations = {kVersion1, kVersion2,  kVersion3, kVersion4,
+                                    kVersion5, kVersion6,  kVersion7, kVersion8,
+                                    kVersion9, kVersion10, kVersion11};
 
 }  // namespace
 

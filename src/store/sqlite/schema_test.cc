@@ -94,6 +94,7 @@ TEST_F(Migration, OfTheFirstVersionLosesNothing) {
                    "AND code = 'budget_exhausted' AND decision = 'deny'"),
             1);
   EXPECT_EQ(number("SELECT count(*) FROM sqlite_schema WHERE name = 'events'"), 0);
+  EXPECT_EQ(number("SELECT count(*) FROM spend_keys WHERE route = ''"), 3);
   EXPECT_EQ(number("SELECT count(*) FROM tokens WHERE carved_account = '00ff'"), 1);
   EXPECT_EQ(number("SELECT count(*) FROM tokens WHERE carved_account IS NULL"), 1);
   // A window was numbered and is named by its end; it is the same window.
