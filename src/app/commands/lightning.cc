@@ -1,10 +1,11 @@
-// lightning status, invoices, pay.
+// lightning status, invoices, pay; decode is in lightning_decode.cc.
 #include <fmt/format.h>
 
 #include "app/commands/admin_client.h"
 #include "app/commands/command.h"
 #include "app/commands/describe.h"
 #include "app/commands/flags.h"
+#include "app/commands/lightning_decode.h"
 #include "app/commands/table.h"
 
 namespace satgate::app {
@@ -92,6 +93,7 @@ void add_lightning_commands(CLI::App& root, Context& context) {
               {"pay", "Play the buyer of the development wallet: prints the preimage",
                "satgate lightning pay lnbcrt100n1..."},
               declare_pay, run_pay);
+  add_lightning_decode(group, context);
 }
 
 }  // namespace satgate::app
