@@ -20,8 +20,9 @@ constexpr size_t kShelvesMax = 256;
 constexpr size_t kClientsMax = 4096;
 constexpr int64_t kMsatPerSat = 1000;
 constexpr size_t kNameDigits = 16;
-constexpr size_t kHeardMax = 1000;  // hints that are looked into at a time
-constexpr size_t kCatchUpMax = 50;  // invoices that are asked about after a start
+constexpr size_t kHeardMax = 1000;    // hints that are looked into at a time
+constexpr size_t kAdoptedMax = 1000;  // invoices of before a start that stay open
+constexpr size_t kCatchUpMax = 50;    // invoices that are asked about after a start
 
 Result<PaymentOffer> challenge(const ChargeSettings& settings, const Product& product,
                                const payment::Invoice& invoice, Time expires, Time now,
@@ -238,12 +239,28 @@ void Paywall::redeem(std::shared_ptr<const TokenChain> chain, std::function<void
 }
 
 void Paywall::watch() {
-  node_->watch([this](const Hash256& payment_hash) { hear(payment_hash); });
-  // They may have been paid while this gateway was away.
-  const auto last = bank_.invoices().list(kCatchUpMax, false);
+  const auto adopt = [this](const store::InvoiceRecord& invoice) {
+    const std::lock_guard lock(mutex_);
+    if (!invoice.paid) {
+      open_.try_emplace(invoice.payment_hash, Open{invoice.expires, invoice.node_id, ""});
+    }
+  };
+  node_->watch([this, adopt](const Hash256& payment_hash) {
+    // It may be of before a restart, or have expired a moment ago.
+    const auto known = bank_.invoices().find(payment_hash);
+    if (known && *known) adopt(**known);
+    hear(payment_hash);
+  });
+  const auto last = bank_.invoices().list(kAdoptedMax, false);
   if (!last) return;  // then the buyers tell
+  size_t asked = 0;
   for (const store::InvoiceRecord& invoice : *last) {
-    if (!invoice.paid) hear(invoice.payment_hash);
+    // Paid while this gateway was away?
+    const bool is_asked = !invoice.paid && asked < kCatchUpMax;
+    if (is_asked || invoice.expires > clock_.now()) adopt(invoice);
+    if (!is_asked) continue;
+    ++asked;
+    hear(invoice.payment_hash);
   }
 }
 
@@ -262,20 +279,14 @@ void Paywall::hear(const Hash256& payment_hash) {
                 });
 }
 
-// Nothing: it is paid, or not of here.
+// From memory alone: whoever can send a webhook must not make the disk work.
 std::optional<payment::InvoiceKey> Paywall::unpaid(const Hash256& payment_hash) {
+  const std::lock_guard lock(mutex_);
+  const auto open = open_.find(payment_hash);
+  if (open == open_.end()) return std::nullopt;
   payment::InvoiceKey key;
   key.payment_hash = payment_hash;
-  {
-    const std::lock_guard lock(mutex_);
-    if (const auto open = open_.find(payment_hash); open != open_.end()) {
-      key.node_id = open->second.node_id;
-      return key;
-    }
-  }
-  const auto known = bank_.invoices().find(payment_hash);
-  if (!known || !*known || (*known)->paid) return std::nullopt;
-  key.node_id = (*known)->node_id;
+  key.node_id = open->second.node_id;
   return key;
 }
 

@@ -60,6 +60,13 @@ int64_t fee_bound(int64_t amount_msat) {
   return std::max(kFeeFloorMsat, amount_msat / 100);
 }
 
+// Not every wallet says it; then it is the invoice's own.
+Result<Hash256> made_hash(const Json& made, const std::string& bolt11) {
+  if (member(made, "payment_hash") != nullptr) return hex_hash_at(made, "payment_hash");
+  TRY_ASSIGN(const payment::Bolt11 invoice, payment::read_bolt11(bolt11));
+  return invoice.payment_hash;
+}
+
 // Of a transaction that was asked for by `hash`.
 Result<std::string> read_direction(const Json& json, const Hash256& hash) {
   TRY_ASSIGN(const Hash256 said, hex_hash_at(json, "payment_hash"));
@@ -234,7 +241,7 @@ net::Task<Result<MadeInvoice>> Nwc::create(InvoiceRequest request) {
   if (!made) co_return fail(made.error().message);
   const auto bolt11 = text_at(*made, "invoice");
   if (!bolt11) co_return fail(bolt11.error().message);
-  const auto hash = hex_hash_at(*made, "payment_hash");
+  const auto hash = made_hash(*made, *bolt11);
   if (!hash) co_return fail(hash.error().message);
   co_return MadeInvoice{*bolt11, *hash, ""};
 }
@@ -288,7 +295,11 @@ net::Task<Result<std::optional<PayStatus>>> Nwc::find(Hash256 payment_hash) {
 net::Task<> Nwc::listen(const Hint& hint) {
   const auto offered = co_await offers();
   if (!offered) co_return;
-  if (!offered->tells_of_payments) co_return;
+  if (!offered->tells_of_payments) {
+    // The pause between two rounds of look-ups, which go through a stranger's relay.
+    co_await link_->waits().pause(kListenMax);
+    co_return;
+  }
   const NostrCipher cipher(offered->scheme, shared_);
   const int64_t kind = offered->scheme == NostrScheme::nip44 ? kNoticeKind44 : kNoticeKind04;
   RelayAsk ask;

@@ -4,6 +4,7 @@
 //   const relay = await startRelay();
 //   const wallet = await startWallet(network.seller, relay, { encryption: 'nip04 nip44_v2' });
 //   wallet.uri;                      // what an app is given
+//   relay.wss, relay.ca;             // the same relay with TLS
 //   relay.fault = 'cut';             // every request from now on; undefined ends it
 //   wallet.next({ amountMsat: 1 });  // the next request of the wallet, as rest.mjs has it
 //
@@ -13,11 +14,12 @@
 //   garbage  sends what is no message;                      huge: one that is too long
 //   forge    hands on answers of others, changed and old ones, before the true one
 import { once } from 'node:events';
+import https from 'node:https';
 import { NWCWalletService, NWCWalletServiceKeyPair } from '@getalby/sdk/nwc';
 import { finalizeEvent, generateSecretKey, getPublicKey, matchFilters, nip44, verifyEvent }
   from 'nostr-tools';
 import { WebSocketServer } from 'ws';
-import { lying } from './rest.mjs';
+import { lying, selfSigned } from './rest.mjs';
 
 const REQUEST = 23194;
 const ANSWER = 23195;
@@ -80,8 +82,15 @@ export async function startRelay() {
   };
   await up();
   const { port } = server.address();
-  return Object.assign(relay, { url: `ws://127.0.0.1:${port}`, up: () => up(port),
+  const { key, cert } = selfSigned();
+  const secure = https.createServer({ key, cert });
+  new WebSocketServer({ server: secure }).on('connection', serve);
+  secure.listen(0, '127.0.0.1');
+  await once(secure, 'listening');
+  return Object.assign(relay, { url: `ws://127.0.0.1:${port}`, up: () => up(port), ca: cert,
+    wss: `wss://127.0.0.1:${secure.address().port}`,
     async down() {
+      secure.close();
       for (const socket of clients.keys()) socket.terminate();
       await new Promise((closed) => server.close(closed));
     } });

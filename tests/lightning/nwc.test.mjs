@@ -1,24 +1,28 @@
 // The gateway sells through a wallet that is reached by Nostr Wallet Connect, over relays that do
 // what they should, and what they should not.
 import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import path from 'node:path';
 import test from 'node:test';
-import { call, freePort, startGateway, startUpstream } from '../e2e/gateway.mjs';
+import { call, freePort, scratch, startGateway, startUpstream } from '../e2e/gateway.mjs';
 import { startNetwork } from './network.mjs';
 import { startRelay, startWallet } from './nwc.mjs';
 
 const network = await startNetwork();
 test.after(() => network.stop());
 
-async function shop(t, { wallet: options, relays = (url) => [url], charge = { pool: 0 } } = {}) {
+async function shop(t, { wallet: options, relays = (relay) => [relay.url], lightning = () => ({}),
+  charge = { pool: 0 } } = {}) {
   const relay = await startRelay();
   t.after(() => relay.down());
   const wallet = await startWallet(network.seller, relay,
-    { ...options, relays: relays(relay.url) });
+    { ...options, relays: relays(relay) });
   t.after(() => wallet.stop());
   const api = await startUpstream(t, 'api');
   const gateway = await startGateway(t, { config: {
     currency: { usdPerSat: 0.0006 },
-    lightning: { provider: 'nwc', network: 'regtest', credential: wallet.uri },
+    lightning: { provider: 'nwc', network: 'regtest', credential: wallet.uri,
+      ...lightning(relay) },
     charge,
     upstreams: { api: { kind: 'http', url: api.url } },
     endpoints: { '/paid/*': { cost: '$0.006' } },
@@ -106,9 +110,29 @@ test('a relay or a wallet that is silent: 503 in time, and the next one is answe
 
 test('of several relays one that answers is found', async (t) => {
   const nobody = `ws://127.0.0.1:${await freePort()}`;
-  const { relay, url } = await shop(t, { relays: (one) => [nobody, one] });
+  const { relay, url } = await shop(t, { relays: (one) => [nobody, one.url] });
   assert.equal((await call(url)).status, 402);
   assert.equal(relay.connections, 2, 'the wallet and the gateway');
+});
+
+test('over TLS, to a relay whose certificate is known', async (t) => {
+  const ca = path.join(scratch(t), 'relay.pem');
+  const relays = (relay) => [relay.wss];
+  const { url } = await shop(t, { relays, lightning: (relay) => {
+    fs.writeFileSync(ca, relay.ca);
+    return { caFile: ca };
+  } });
+  assert.equal((await call(url, await pay(url))).status, 200);
+  const stranger = await shop(t, { relays });
+  assert.equal((await call(stranger.url)).status, 503, 'a certificate that nobody vouches for');
+});
+
+test('a hundred buyers at once each get what they pay for', async (t) => {
+  const { gateway, url } = await shop(t, { charge: { openInvoicesPerClient: 1000, pool: 100 } });
+  const statuses = await Promise.all(Array.from({ length: 100 }, async () =>
+    (await call(url, await pay(url))).status));
+  assert.deepEqual(statuses, Array(100).fill(200));
+  assert.equal((await gateway.json('lightning', 'invoices', '--paid')).length, 100);
 });
 
 test('a credential that is none is named at the start, without its text', async (t) => {

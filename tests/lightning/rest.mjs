@@ -152,7 +152,7 @@ function mainnetNode() {
   return mainnet;
 }
 
-function selfSigned() {
+export function selfSigned() {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'satgate-node-'));
   const file = (name) => path.join(folder, name);
   execFileSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt',

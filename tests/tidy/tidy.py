@@ -260,7 +260,8 @@ def check_guards(root, files):
         for span in re.findall(r"`([^`]+)`", line):
             file, _, title = span.partition(": ")
             if file.endswith(".test.mjs"):
-                paths = [root / folder / file for folder in ("tests/e2e", "tests/conformance")]
+                paths = [root / folder / file for folder in
+                         ("tests/e2e", "tests/conformance", "tests/lightning")]
                 if not title or not any(path.is_file() and title in path.read_text()
                                         for path in paths):
                     yield name, number, f"no such test: {span}"

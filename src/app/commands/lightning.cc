@@ -1,10 +1,11 @@
-// lightning status, invoices, purchases, reconcile, refund, pay.
+// lightning status, invoices, purchases, reconcile, refund, pay; decode is in lightning_decode.cc.
 #include <fmt/format.h>
 
 #include "app/commands/admin_client.h"
 #include "app/commands/command.h"
 #include "app/commands/describe.h"
 #include "app/commands/flags.h"
+#include "app/commands/lightning_decode.h"
 #include "app/commands/table.h"
 #include "base/text.h"
 #include "base/time.h"
@@ -225,18 +226,19 @@ void add_lightning_commands(CLI::App& root, Context& context) {
               {"purchases", "List what was bought of upstreams, and for whom",
                "satgate lightning purchases --limit 20"},
               declare_purchases, run_purchases);
+  add_command(group, context,
               {"reconcile", "Compare what was noted here with the node, and note what was not",
                "satgate lightning reconcile --since 1d"},
               declare_reconcile, run_reconcile);
-              add_command(
-                  group, context,
-                  {"refund", "Pay back what a buyer has not used; what was bought is closed",
-                   "satgate lightning refund paid-5d7e0c1a2b3c4d5e --invoice lnbc100n1..."},
-                  declare_refund, run_refund);
-              add_command(group, context,
-                          {"pay", "Play the buyer of the development wallet: prints the preimage",
-                           "satgate lightning pay lnbcrt100n1..."},
-                          declare_pay, run_pay);
+  add_command(group, context,
+              {"refund", "Pay back what a buyer has not used; what was bought is closed",
+               "satgate lightning refund paid-5d7e0c1a2b3c4d5e --invoice lnbc100n1..."},
+              declare_refund, run_refund);
+  add_command(group, context,
+              {"pay", "Play the buyer of the development wallet: prints the preimage",
+               "satgate lightning pay lnbcrt100n1..."},
+              declare_pay, run_pay);
+  add_lightning_decode(group, context);
 }
 
 }  // namespace satgate::app
