@@ -26,8 +26,7 @@ constexpr std::array<std::string_view, 3> kColumns = {"route", "subject",
 
 // A paid token is one by what its record says: anybody's may be called `paid-...`.
 constexpr std::string_view kSold =
-    "JOIN tokens ON tokens.name = subject AND json_extract(record, '$.sale.payment_hash') IS NOT "
-    "NULL ";
+    "JOIN tokens ON tokens.name = subject AND sale_payment IS NOT NULL ";
 
 struct Range {
   int64_t first = INT64_MIN;
@@ -87,7 +86,7 @@ Result<void> Reader::read_earned() {
   const std::string_view column = by_partner ? "''" : kColumns[static_cast<size_t>(query_.by)];
   TRY_ASSIGN(Statement rows,
              database_.prepare(fmt::format(
-                 "SELECT {} AS name, json_extract(record, '$.sale.payment_hash'), "
+                 "SELECT {} AS name, sale_payment, "
                  "json_extract(record, '$.sale.amount_msat'), json_extract(record, "
                  "'$.sale.credit'), sum(events), sum(spend.spent) FROM spend "
                  "JOIN spend_keys ON spend_keys.id = spend.key {} WHERE kind = 'call' AND "
@@ -157,8 +156,7 @@ Result<void> Reader::read_payments() {
                         "'$.sale.credit'), json_extract(record, '$.expires'), "
                         "json_extract(record, '$.revoked'), refunds.state, refunds.amount_msat, "
                         "refunds.left_msat FROM invoices "
-                        "LEFT JOIN tokens ON json_extract(record, '$.sale.payment_hash') = "
-                        "lower(hex(payment_hash)) "
+                        "LEFT JOIN tokens ON sale_payment = lower(hex(payment_hash)) "
                         "LEFT JOIN refunds ON refunds.id = (SELECT max(id) FROM refunds WHERE "
                         "payment = payment_hash) WHERE paid IS NOT NULL"));
   TRY_ASSIGN(Statement find_spent,

@@ -23,8 +23,7 @@ constexpr const char* kWithStates =
     "WHEN tokens.id IS NOT NULL THEN 3 ELSE 2 END AS payment_state, "
     "coalesce(refunds.amount_msat, 0), coalesce(received_msat - left_msat, 0) "
     "FROM invoices LEFT JOIN refunds ON refunds.payment = payment_hash AND refunds.state <> 2 "
-    "LEFT JOIN tokens ON json_extract(tokens.record, '$.sale.payment_hash') = "
-    "lower(hex(payment_hash))) ";
+    "LEFT JOIN tokens ON sale_payment = lower(hex(payment_hash))) ";
 
 Result<InvoiceRecord> read_row(const sqlite::Statement& row) {
   InvoiceRecord invoice;

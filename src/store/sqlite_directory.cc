@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "base/limits.h"
+#include "base/text.h"
 #include "store/record_json.h"
 
 namespace satgate::store {
@@ -112,6 +113,8 @@ Result<void> SqliteDirectory::store(const TokenRecord& record, std::string_view 
   statement.bind_blob(1, record.id.view()).bind(2, record.name).bind(3, json);
   const std::string carve = record.carved_account ? to_string(*record.carved_account) : "";
   record.carved_account ? statement.bind(4, carve) : statement.bind_null(4);
+  const std::string paid = record.sale ? to_hex(as_bytes_view(record.sale->payment_hash)) : "";
+  record.sale ? statement.bind(5, paid) : statement.bind_null(5);
   return statement.run();
 }
 
@@ -132,7 +135,9 @@ Result<void> SqliteDirectory::add_token(TokenRecord record) {
   }
   TRY_ASSIGN(const auto same, token(record.id));
   if (same) return fail(fmt::format("token {} exists", to_string(record.id)));
-  TRY(store(record, "INSERT INTO tokens (id, name, record, carved_account) VALUES (?, ?, ?, ?)"));
+  TRY(store(record,
+            "INSERT INTO tokens (id, name, record, carved_account, sale_payment) VALUES (?, ?, ?, "
+            "?, ?)"));
   ++token_count_;
   publish(std::move(record));
   return {};
@@ -147,7 +152,9 @@ Result<void> SqliteDirectory::update_token(TokenRecord record) {
     return fail(
         fmt::format("the name '{}' is taken by token {}", record.name, to_string(taken->id)));
   }
-  TRY(store(record, "UPDATE tokens SET name = ?2, record = ?3, carved_account = ?4 WHERE id = ?1"));
+  TRY(store(record,
+            "UPDATE tokens SET name = ?2, record = ?3, carved_account = ?4, sale_payment = ?5 "
+            "WHERE id = ?1"));
   publish(std::move(record));
   return {};
 }

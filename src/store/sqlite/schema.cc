@@ -153,7 +153,8 @@ CREATE INDEX purchases_by_state ON purchases (state) WHERE state = 0;
 )sql";
 
 // Revenue: spending by route, what partners got of it, and what went back to buyers. `payment` is
-// the hash of the invoice that a buyer had paid, `target` that of the buyer's own.
+// the hash of the invoice that a buyer had paid, `target` that of the buyer's own. A paid token is
+// found by the hash of its payment, in hex as in its record.
 constexpr const char* kVersion11 = R"sql(
 CREATE TABLE new_keys (
   id INTEGER PRIMARY KEY, kind TEXT NOT NULL, subject TEXT NOT NULL, holder TEXT NOT NULL,
@@ -177,8 +178,10 @@ CREATE TABLE refunds (
 CREATE UNIQUE INDEX refunds_once ON refunds (payment) WHERE state <> 2;
 CREATE UNIQUE INDEX refunds_by_target ON refunds (target) WHERE state <> 2;
 CREATE INDEX refunds_by_payment ON refunds (payment, id);
-CREATE INDEX tokens_sold ON tokens (json_extract(record, '$.sale.payment_hash'))
+ALTER TABLE tokens ADD COLUMN sale_payment TEXT;
+UPDATE tokens SET sale_payment = json_extract(record, '$.sale.payment_hash')
   WHERE json_extract(record, '$.sale.payment_hash') IS NOT NULL;
+CREATE INDEX tokens_by_sale ON tokens (sale_payment) WHERE sale_payment IS NOT NULL;
 CREATE INDEX refunds_by_ended ON refunds (ended) WHERE state = 1;
 )sql";
 

@@ -36,6 +36,7 @@ PRAGMA user_version=1;
 constexpr const char* kContent = R"sql(
 INSERT INTO tokens VALUES (x'01', 'root', '{"name":"root"}');
 INSERT INTO tokens VALUES (x'02', 'carved', '{"name":"carved","carved_account":"00ff"}');
+INSERT INTO tokens VALUES (x'03', 'paid-0a', '{"name":"p","sale":{"payment_hash":"0aff"}}');
 INSERT INTO accounts VALUES (x'0a', 0, 70, 5, 1, 6, 2, 7, 3, 8, 4, 1);
 INSERT INTO events VALUES (1, 1000000000, 'call', 'a', NULL, NULL, NULL, 'search', NULL, NULL,
   'allow', NULL, 5, 'core', NULL, NULL, NULL, NULL, 'r1', '{}');
@@ -96,7 +97,8 @@ TEST_F(Migration, OfTheFirstVersionLosesNothing) {
   EXPECT_EQ(number("SELECT count(*) FROM sqlite_schema WHERE name = 'events'"), 0);
   EXPECT_EQ(number("SELECT count(*) FROM spend_keys WHERE route = ''"), 3);
   EXPECT_EQ(number("SELECT count(*) FROM tokens WHERE carved_account = '00ff'"), 1);
-  EXPECT_EQ(number("SELECT count(*) FROM tokens WHERE carved_account IS NULL"), 1);
+  EXPECT_EQ(number("SELECT count(*) FROM tokens WHERE carved_account IS NULL"), 2);
+  EXPECT_EQ(number("SELECT count(*) FROM tokens WHERE sale_payment = '0aff'"), 1);
   // A window was numbered and is named by its end; it is the same window.
   EXPECT_EQ(number("SELECT count(*) FROM accounts WHERE spent = 70 AND minute_end = 360 AND "
                    "minute_spent = 1 AND hour_end = 25200 AND hour_spent = 2 AND "
