@@ -74,6 +74,9 @@ class Passage {
   std::optional<Product> product(const Quote& quote) const;
   bool is_agreed(const Quote& quote) const;
   bool is_given_away() const;
+  bool add_tool_caveats(Product& sold) const;
+  bool is_of_this_tool() const;
+  bool may_be_called();
   void deny_loop(const LoopRule& rule, const LoopGuard::Count& count);
   void deny_misfit(const ledger::Misfit& misfit);
   void deny_unavailable(const std::string& reason);

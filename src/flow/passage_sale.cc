@@ -7,6 +7,7 @@
 
 #include "flow/passage.h"
 #include "flow/refusal_text.h"
+#include "flow/sale_terms.h"
 #include "payment/mpp.h"
 #include "token/caveat.h"
 
@@ -16,8 +17,6 @@ namespace {
 // A node may know a moment later than the buyer that it was paid.
 constexpr std::array kPatience = {net::Milliseconds(50), net::Milliseconds(200),
                                   net::Milliseconds(750)};
-
-constexpr int64_t kSatsMax = 21'000'000LL * 100'000'000;  // there are no more
 
 constexpr std::string_view kEndpointRule = "endpoints.";
 
@@ -29,6 +28,7 @@ bool payment_can_help(Refusal refusal) {
     case Refusal::token_invalid:
     case Refusal::token_expired:
     case Refusal::endpoint_denied:
+    case Refusal::tool_denied:
     case Refusal::model_denied:
     case Refusal::request_exceeds_budget:
     case Refusal::budget_exhausted:
@@ -45,6 +45,11 @@ std::string paths_of(const Quote& quote, const Call& call, uint32_t calls) {
     return std::string(quote.rule().substr(kEndpointRule.size()));
   }
   return std::string(call.endpoint);
+}
+
+std::string what_is_sold(std::string_view name, const SaleTerms& terms) {
+  if (terms.calls == 0) return fmt::format("{}: {} credits", name, format_credits(terms.credit));
+  return fmt::format("{}: {} call{}", name, terms.calls, terms.calls == 1 ? "" : "s");
 }
 
 }  // namespace
@@ -102,6 +107,9 @@ net::Task<> Passage::redeem() {
 bool Passage::is_agreed(const Quote& quote) const {
   const std::optional<Money> price = record_->sale->call_price();
   if (!price || record_->caveats.empty()) return false;
+  if (call_.protocol == Protocol::mcp) {
+    return is_of_this_tool() && is_flat(*settings_, call_, quote);
+  }
   const std::array<std::string, 1> paths = {paths_of(quote, call_, record_->sale->calls)};
   const auto caveat = token::list_caveat(CaveatKey::endpoints, paths);
   return caveat && record_->caveats.front() == *caveat;
@@ -137,16 +145,20 @@ bool Passage::can_be_sold() const {
 
 // Nothing: it can not be sold.
 std::optional<Product> Passage::product(const Quote& quote) const {
-  const ChargeSettings& charge = settings_->charge;
-  if (!settings_->currency.nano_per_sat || quote.worst().is_zero()) return std::nullopt;
-  const bool flat = !quote.is_per_token() && !quote.result_bytes_bound();
+  const auto rate = worker_.gateway.nano_per_sat(*settings_, call_.at);
+  const auto terms = rate ? sale_terms(*settings_, call_, quote, *rate) : std::nullopt;
+  if (!terms) return std::nullopt;
+  const bool flat = terms->calls != 0;
   Product sold;
-  sold.calls = flat ? charge.calls : 0;
-  sold.credit = flat ? quote.worst() * charge.calls : max(quote.worst(), charge.credit);
-  const int64_t rate = *settings_->currency.nano_per_sat;
-  sold.amount_sats = (sold.credit.nano() - 1) / rate + 1;
-  if (sold.amount_sats > kSatsMax) return std::nullopt;
-  const std::array<std::string, 1> paths = {flat ? paths_of(quote, call_, charge.calls)
+  sold.calls = terms->calls;
+  sold.credit = terms->credit;
+  sold.amount_sats = terms->sats;
+  if (call_.protocol == Protocol::mcp) {
+    if (!add_tool_caveats(sold)) return std::nullopt;
+    sold.description = what_is_sold(call_.listed_tool, *terms);
+    return sold;
+  }
+  const std::array<std::string, 1> paths = {flat ? paths_of(quote, call_, terms->calls)
                                                  : std::string(call_.endpoint)};
   auto endpoints = token::list_caveat(CaveatKey::endpoints, paths);
   auto upstream = token::name_caveat(CaveatKey::upstream, call_.upstream);
@@ -157,17 +169,22 @@ std::optional<Product> Passage::product(const Quote& quote) const {
   sold.caveats.push_back(std::move(*endpoints));
   sold.caveats.push_back(std::move(*methods));
   sold.caveats.push_back(std::move(*upstream));
-  sold.description =
-      flat ? fmt::format("{}: {} call{}", paths.front(), charge.calls, charge.calls == 1 ? "" : "s")
-           : fmt::format("{}: {} credits", paths.front(), format_credits(sold.credit));
+  sold.description = what_is_sold(paths.front(), *terms);
   return sold;
 }
 
 net::Task<> Passage::offer_payment() {
+  if (!may_be_called()) co_return;
   auto quote = settings_->tariff->quote(call_, "anonymous");
   if (!quote) {
     denial_->refusal = quote.error();
     denial_->message = refusal_text(quote.error(), culprit(quote.error()));
+    co_return;
+  }
+  if (!worker_.gateway.nano_per_sat(*settings_, call_.at)) {
+    denial_.reset();
+    deny(Refusal::payment_unavailable, refusal_text(Refusal::payment_unavailable, call_));
+    detail_ = "nobody knows now what a satoshi is worth";
     co_return;
   }
   std::optional<Product> sold = product(*quote);
