@@ -31,6 +31,7 @@ async function shop(t, source, rate = {}) {
     currency: { usdPerSat: { url: source.url, path: 'data.amount', per: 'btc', every: '1s',
       maxAge: '4s', ...rate } },
     lightning: { provider: 'dev' },
+    charge: { openInvoicesPerClient: 10000 },
     upstreams: { api: { kind: 'http', url: api.url } },
     routes: [{ name: 'paid', match: '/*', upstream: 'api', mode: 'charge', price: '$0.006' }],
   } });

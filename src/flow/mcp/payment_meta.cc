@@ -42,14 +42,14 @@ bool split_meta(std::string_view meta, std::string& rest, ShownPayment& shown, d
     }
   }
   out.end();
-  if (found > 1) shown.authorization.clear();
+  shown.is_doubled = shown.is_doubled || found > 1;
   return found > 0;
 }
 
 }  // namespace
 
 Credential ShownPayment::credential() const {
-  if (authorization.empty()) return Credential::of(Credential::Kind::ambiguous);
+  if (is_doubled) return Credential::of(Credential::Kind::ambiguous);
   return read_payment(authorization);
 }
 

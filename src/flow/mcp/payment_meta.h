@@ -15,7 +15,8 @@
 namespace satgate::flow::mcp {
 
 struct ShownPayment {
-  std::string authorization;  // what it would be over HTTP; empty: there are two
+  std::string authorization;  // what it would be over HTTP
+  bool is_doubled = false;    // there are two
   std::string params;         // without it: it is for nobody else to see
 
   // Views point into `authorization`.
