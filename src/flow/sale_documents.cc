@@ -169,10 +169,12 @@ void write_operation(JsonOut& out, const ForSale& one, const PathTemplate& path)
   if (!one.is_free()) {
     out.key("x-l402-service").string(one.service);
     write_pricing(out.key("x-l402-pricing"), one);
+  }
+  // The Payment scheme sells what is good once.
+  if (one.terms && one.terms->calls == 1) {
     out.key("x-payment-info").object().key("method").string("lightning");
     out.key("intent").string("charge").key("currency").string("sat");
-    if (one.terms) out.key("amount").string(fmt::format("{}", one.terms->sats));
-    out.end();
+    out.key("amount").string(fmt::format("{}", one.terms->sats)).end();
   }
   write_responses(out.key("responses"), one);
   out.end();

@@ -12,8 +12,9 @@ import { Client as ClientV2, StreamableHTTPClientTransport as TransportV2 } from
 import { fetchWithL402 } from '@getalby/lightning-tools';
 import { Credential, Method, z } from 'mppx';
 import { McpClient } from 'mppx/mcp/client';
-import { atEnd, bearer, call, countFile, demo, scratch, startGateway, together } from
-  './gateway.mjs';
+import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js';
+import { atEnd, bearer, call, countFile, demo, root, satgate, scratch, startGateway, together }
+  from './gateway.mjs';
 import { PRICE, connect, generations, modernCall, rpcResult } from './mcp_clients.mjs';
 
 const CREDENTIAL = 'io.satgate/credential';
@@ -272,6 +273,54 @@ test('tokens of the seller, and what is not for sale, are as in control', async 
   assert.equal(wrong.status, 401);
   const large = await ask(gateway, 'search_code', { args: { query: 'x'.repeat(100_000) } });
   assert.equal(large.status, 401, 'strangers send no large bodies');
+});
+
+test('a client of stdio pays, too, without a token', async (t) => {
+  const { gateway, counts } = await toolShop(t);
+  const client = new ClientV1({ name: 'buyer', version: '1' });
+  await client.connect(new StdioClientTransport({ command: satgate,
+    args: ['mcp', '--config', gateway.file], env: gateway.env(), stderr: 'ignore',
+    cwd: gateway.folder }));
+  atEnd(t, () => client.close());
+  McpClient.wrap(client, { methods: [lightningMethod(gateway)] });
+  const result = await client.callTool({ name: 'search_code', arguments: { query: 'x' } });
+  assert.equal(result.receipt.status, 'success');
+  assert.equal(countFile(counts), 1);
+});
+
+test('a call that asks its buyer something is paid once', async (t) => {
+  const log = path.join(scratch(t), 'log');
+  const gateway = await startGateway(t, { config: {
+    currency: { usdPerSat: 0.0006 }, lightning: { provider: 'dev' },
+    mcpServers: { talk: { command: process.execPath, mode: 'charge',
+      args: [path.join(root, 'tests/e2e/mcp_server.mjs'), 'stdio', log] } },
+    tools: { ask: { cost: '$0.006' }, keep: { cost: '$0.006' }, kept: { cost: '$0.006' } } } });
+  for (const mode of ['legacy', { pin: '2026-07-28' }]) {
+    const client = new ClientV2({ name: 'buyer', version: '1' },
+      { versionNegotiation: { mode }, capabilities: { elicitation: { form: {} } } });
+    client.setRequestHandler('elicitation/create', () => ({ action: 'accept',
+      content: { name: 'Ada' } }));
+    await client.connect(new TransportV2(new URL(`${gateway.url}/mcp`)));
+    atEnd(t, () => client.close());
+    McpClient.wrap(client, { methods: [lightningMethod(gateway)] });
+    const result = await client.callTool({ name: 'ask', arguments: { question: 'Who?' } });
+    assert.equal(result.content[0].text, 'Ada');
+    assert.equal(result.receipt.status, 'success');
+  }
+  assert.equal((await gateway.events()).filter((one) => one.event === 'pay').length, 2);
+});
+
+test('in a batch each call says what it costs', async (t) => {
+  const { gateway } = await toolShop(t);
+  const one = (id, name) => ({ jsonrpc: '2.0', id, method: 'tools/call',
+    params: { name, arguments: {} } });
+  const answer = await call(`${gateway.url}/mcp`, { method: 'POST',
+    headers: { accept: 'application/json, text/event-stream' },
+    body: [one(1, 'search_code'), one(2, 'review_code')] });
+  assert.equal(answer.status, 200);
+  assert.deepEqual(answer.json.map(({ error }) => [error.code, error.data.amount_sats]),
+    [[-32042, 10], [-32042, 1000]]);
+  assert.notEqual(answer.json[0].error.data.l402.invoice, answer.json[1].error.data.l402.invoice);
 });
 
 test('MCP servers are not sold where nobody can be paid', async (t) => {

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import path from 'node:path';
 import test from 'node:test';
+import { validate } from 'mppx/discovery';
 import { call, demo, scratch, startGateway, startUpstream } from './gateway.mjs';
 import { DEMO_KEY } from './shops.mjs';
 import { modernCall, rpcResult } from './mcp_clients.mjs';
@@ -101,6 +102,7 @@ test('OpenAPI says the same, by its own words', async (t) => {
   const { json, status } = await document(gateway, 'openapi');
   assert.equal(status, 200);
   assert.equal(json.openapi, '3.1.0');
+  assert.deepEqual(validate(json).filter((one) => one.severity === 'error'), []);
   assert.equal(json['x-l402-version'], '1.0');
   const gold = json.paths['/paid/gold'].get;
   assert.equal(gold['x-l402-pricing'].price_msat, 1_000_000);
