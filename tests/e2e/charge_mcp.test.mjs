@@ -12,6 +12,7 @@ import { Client as ClientV2, StreamableHTTPClientTransport as TransportV2 } from
 import { fetchWithL402 } from '@getalby/lightning-tools';
 import { Credential, Method, z } from 'mppx';
 import { McpClient } from 'mppx/mcp/client';
+import { SSEClientTransport } from '@modelcontextprotocol/sdk/client/sse.js';
 import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js';
 import { atEnd, bearer, call, countFile, demo, root, satgate, scratch, startGateway, together }
   from './gateway.mjs';
@@ -286,6 +287,20 @@ test('a client of stdio pays, too, without a token', async (t) => {
   const result = await client.callTool({ name: 'search_code', arguments: { query: 'x' } });
   assert.equal(result.receipt.status, 'success');
   assert.equal(countFile(counts), 1);
+});
+
+test('a client of the old transport pays, too: its stream stays open', async (t) => {
+  const { gateway } = await toolShop(t);
+  const client = new ClientV1({ name: 'buyer', version: '1' });
+  await client.connect(new SSEClientTransport(new URL(`${gateway.url}/sse`)));
+  atEnd(t, () => client.close());
+  McpClient.wrap(client, { methods: [lightningMethod(gateway)] });
+  for (let i = 0; i < 2; i++) {
+    const result = await client.callTool({ name: 'search_code', arguments: { query: 'x' } });
+    assert.equal(result.receipt.status, 'success');
+  }
+  const refused = (await gateway.events()).filter((one) => one.code);
+  assert.deepEqual([...new Set(refused.map((one) => one.code))], ['payment_required']);
 });
 
 test('a call that asks its buyer something is paid once', async (t) => {

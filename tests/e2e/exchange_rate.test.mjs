@@ -1,26 +1,42 @@
 // What a satoshi is worth is asked for; no price is made up, and no jump is believed at once.
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import http from 'node:http';
+import https from 'node:https';
+import path from 'node:path';
 import test from 'node:test';
-import { atEnd, call, eventually, startGateway, startUpstream } from './gateway.mjs';
+import { atEnd, call, eventually, scratch, startGateway, startUpstream } from './gateway.mjs';
+
+function certificate(t) {
+  const folder = scratch(t);
+  const [key, cert] = ['key', 'cert'].map((name) => path.join(folder, `${name}.pem`));
+  execFileSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt',
+    'ec_paramgen_curve:P-256', '-nodes', '-keyout', key, '-out', cert, '-days', '2', '-subj',
+    '/CN=127.0.0.1', '-addext', 'subjectAltName=IP:127.0.0.1'], { stdio: 'ignore' });
+  return { caFile: cert, tls: { key: readFileSync(key), cert: readFileSync(cert) } };
+}
 
 // Somebody who says what a bitcoin costs: `say(status, body)`.
-async function market(t) {
+async function market(t, tls) {
   let answer = [200, { data: { amount: '60000' } }];
   const asked = [];
-  const server = http.createServer((request, response) => {
+  const answers = (request, response) => {
     asked.push(request.url);
     const [status, body] = answer;
     response.writeHead(status, { 'content-type': 'application/json' });
     response.end(typeof body === 'string' ? body : JSON.stringify(body));
-  }).listen(0, '127.0.0.1');
+  };
+  const server = tls ? https.createServer(tls, answers) : http.createServer(answers);
+  server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   atEnd(t, () => new Promise((resolve) => {
     server.close(resolve);
     server.closeAllConnections();
   }));
-  return { asked, url: `http://127.0.0.1:${server.address().port}/price?of=BTC&in=USD`,
+  const origin = `${tls ? 'https' : 'http'}://127.0.0.1:${server.address().port}`;
+  return { asked, url: `${origin}/price?of=BTC&in=USD`,
     say: (status, body) => { answer = [status, body]; },
     costs: (amount) => { answer = [200, { data: { amount } }]; } };
 }
@@ -56,6 +72,16 @@ test('prices follow the rate, and a reload keeps it', async (t) => {
   gateway.child.process.kill('SIGHUP');
   await gateway.says(/taken|reloaded|config/);
   assert.equal(await sats(), 8);
+});
+
+test('over TLS only who has the right certificate is believed', async (t) => {
+  const { caFile, tls } = certificate(t);
+  const source = await market(t, tls);
+  const { sats } = await shop(t, source, { caFile });
+  await eventually('the rate', async () => (await sats()) === 10);
+  const wary = await shop(t, source);
+  await eventually('it is told', async () => /certificate/.test((await wary.rateNow()).problem));
+  assert.equal(await wary.sats(), undefined);
 });
 
 test('a rate that is too old is none: 503, until it is known again', async (t) => {

@@ -115,6 +115,7 @@ bool Endpoint::serves(const wire::RequestHead& request) {
 
 // Also while a stream is open: a token may expire, or be revoked.
 std::optional<Denial> Endpoint::judge(Visit& visit) {
+  if (may_come_to_buy(visit)) return std::nullopt;
   const Handshake handshake(visit);
   return judge_credential(worker_, handshake);
 }
@@ -147,8 +148,7 @@ net::Task<> Endpoint::handle(net::ServerExchange& http, Call call, Snapshot snap
   visit.credential = find_credential(request.fields);
   visit.principal = principal_of(visit.credential);
   visit.base.mode = any_observing(*visit.settings) ? Mode::observe : visit.settings->mode;
-  const auto denial = may_come_to_buy(visit) ? std::nullopt : judge(visit);
-  if (denial) {
+  if (const std::optional<Denial> denial = judge(visit)) {
     co_return co_await respond_denial(http, visit.base, *denial, *visit.settings);
   }
   if (request.path == "/sse") co_return co_await open_sse(visit);
