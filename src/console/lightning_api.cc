@@ -114,12 +114,31 @@ std::optional<Hash256> read_hash(std::string_view hex) {
   return hash;
 }
 
+// What a satoshi is worth now, and since when that is known.
+Json rate_now(const flow::Gateway& gateway) {
+  const flow::Settings& settings = *gateway.settings();
+  const Time now = gateway.clock.now();
+  Json out = {{"source", gateway.rate ? "fetched" : "config"}};
+  if (const auto nano = gateway.nano_per_sat(settings, now)) {
+    out["credits_per_sat"] = format_credits(Money::nano(*nano));
+  }
+  if (!gateway.rate) return out;
+  const payment::ExchangeRate::Status status = gateway.rate->status(now);
+  if (status.is_fallback) out["source"] = "fallback";
+  if (status.fetched) {
+    out["fetched"] = format_rfc3339(*status.fetched);
+    out["age_seconds"] = now.unix_seconds() - status.fetched->unix_seconds();
+  }
+  if (!status.problem.empty()) out["problem"] = status.problem;
+  return out;
+}
+
 }  // namespace
 
 Reply LightningApi::status() {
   if (!gateway_.paywall) return nothing_sold();
   payment::LightningNode& node = gateway_.paywall->node();
-  Json out = {{"provider", node.provider()}};
+  Json out = {{"provider", node.provider()}, {"rate", rate_now(gateway_)}};
   const auto& lightning = gateway_.settings()->lightning;
   if (lightning) out["network"] = payment::to_string(lightning->network);
   const Result<std::string> said = ping(node);

@@ -354,7 +354,7 @@ inline constexpr std::string_view kOpenApi = R"json({
   },
   "/lightning": {
    "get": {
-    "summary": "The Lightning node that is paid, and whether it is there",
+    "summary": "The Lightning node that is paid, whether it is there, and what a satoshi is worth",
     "responses": {
      "200": {
       "description": "node",

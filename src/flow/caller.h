@@ -16,9 +16,11 @@ namespace satgate::flow {
 struct Caller {
   std::optional<VerifiedToken> token;
   std::shared_ptr<const TokenRecord> record;
+  bool may_pay = false;  // nobody that is known here, and things are sold
 
   std::string_view name() const;
-  // Whether the caveats cover it. Without a token only observe lets a call pass.
+  // Whether the caveats cover it. Without a token only observe lets a call pass; what is for sale
+  // is shown to whoever may buy it.
   bool may_make(const Call& call, const Settings& settings) const;
 };
 

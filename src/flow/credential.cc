@@ -119,6 +119,19 @@ Credential find_credential(const wire::Fields& fields) {
   return found;
 }
 
+Credential read_payment(std::string_view authorization) {
+  if (is_l402(authorization)) {
+    const payment::L402Credential found = payment::read_l402(std::array{authorization}, {});
+    if (found.kind == payment::L402Credential::Kind::paid) {
+      return {Credential::Kind::paid, list_of(found.macaroons.view()), found.preimage};
+    }
+  } else if (const Credential other = read_authorization(authorization);
+             other.kind == Credential::Kind::payment) {
+    return other;
+  }
+  return Credential::of(Credential::Kind::malformed);
+}
+
 bool is_credential_field(std::string_view name) {
   return std::ranges::any_of(kCredentialFields, [&](std::string_view credential) {
     return equals_ignore_case(name, credential);

@@ -16,6 +16,9 @@ namespace satgate::flow {
 // if both say the same, because an upstream could read the other one. Views point into the head.
 Credential find_credential(const wire::Fields& fields);
 
+// What an Authorization says that is a payment: paid or payment, else malformed.
+Credential read_payment(std::string_view authorization);
+
 // Whether a client says that it can pay: `Accept-Payment`, `X-L402`, or an
 // `Accept` that names L402. Anybody may say so; it only spares others a challenge they can not use.
 bool signals_payment(const wire::Fields& fields);

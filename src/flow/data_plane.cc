@@ -62,6 +62,17 @@ net::Task<> refuse_host(net::ServerExchange& http) {
   co_await respond_error(http, Protocol::http, random_id<RequestId>(), 403, "host_denied", message);
 }
 
+// The same for everybody, pages of other sites included; a price may change at any time.
+net::Task<> respond_sale(net::ServerExchange& http, const SaleDocument& document) {
+  const auto known = http.request().fields.find("if-none-match");
+  const bool is_known = known && known->find(document.etag) != known->npos;
+  wire::HeadWriter& head = http.response(is_known ? 304 : 200);
+  head.field("cache-control", "public, max-age=60").field("etag", document.etag);
+  head.field("access-control-allow-origin", "*");
+  if (!is_known) head.field("content-type", "application/json");
+  (void)co_await http.send(is_known ? std::string_view() : std::string_view(document.text));
+}
+
 std::string_view kind_word(Alternative::Kind kind) {
   switch (kind) {
     case Alternative::Kind::model:
@@ -170,14 +181,15 @@ net::Task<> DataPlane::handle_health(net::ServerExchange& http, bool readiness) 
   co_await respond_json(http, up ? 200 : 503, body);
 }
 
-// Prices by machine: /.well-known/satgate, and l402.json for those who look there. For OAuth
-// clients, what this resource is.
+// Prices by machine: /.well-known/satgate, and what is for sale. For OAuth clients, what this
+// resource is.
 net::Task<> DataPlane::handle_documents(net::ServerExchange& http, const Settings& settings) {
   const std::string_view path = http.request().path;
   if (const auto document = resource_metadata(settings, http.request(), http.is_tls())) {
     co_return co_await respond_json(http, 200, *document);
   }
-  if (path != "/.well-known/satgate" && path != "/.well-known/l402.json") {
+  if (const auto document = sale_.find(path)) co_return co_await respond_sale(http, *document);
+  if (path != "/.well-known/satgate") {
     co_return co_await respond_error(http, Protocol::http, random_id<RequestId>(), 404, "no_route",
                                      "There is no such document.");
   }

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "flow/mcp/endpoint.h"
+#include "flow/sale_documents.h"
 #include "flow/worker.h"
 #include "net/http_server.h"
 
@@ -11,7 +12,8 @@ namespace satgate::flow {
 
 class DataPlane final : public net::Handler {
  public:
-  DataPlane(Gateway& gateway, net::Loop& loop) : worker_(gateway, loop), mcp_(worker_) {}
+  DataPlane(Gateway& gateway, net::Loop& loop)
+      : worker_(gateway, loop), sale_(gateway), mcp_(worker_) {}
 
   net::Task<> handle(net::ServerExchange& http) override;
 
@@ -24,6 +26,7 @@ class DataPlane final : public net::Handler {
                             Call& call);
 
   Worker worker_;
+  SaleDocuments sale_;
   mcp::Endpoint mcp_;
 };
 

@@ -17,6 +17,7 @@
 #include "flow/paywall.h"
 #include "flow/settings.h"
 #include "flow/stored_answers.h"
+#include "payment/exchange_rate.h"
 #include "store/bank.h"
 #include "store/directory.h"
 #include "token/keyring.h"
@@ -53,14 +54,19 @@ class Gateway {
   StoredAnswers stored;
   Outcomes outcomes;
   std::unique_ptr<Buyer> buyer;  // before the paywall, whose node calls it; null: nothing is bought
-  std::unique_ptr<Paywall> paywall;         // set before the first call; null: nothing is sold
-  KeyNames key_names = KeyNames::random();  // set before the first call
+  std::unique_ptr<Paywall> paywall;             // set before the first call; null: nothing is sold
+  std::unique_ptr<payment::ExchangeRate> rate;  // set before the first call; null: it is fixed
+  KeyNames key_names = KeyNames::random();      // set before the first call
   std::atomic<bool> serving{false};  // /readyz says so: from the end of the start until SIGTERM
 
   // Snapshots; a reload replaces them for calls that begin later. Thread-safe.
   std::shared_ptr<const Settings> settings() const { return get(config_.settings); }
   std::shared_ptr<const token::Keyring> keyring() const { return get(keyring_); }
   std::shared_ptr<mcp::Hub> hub() const { return get(config_.hub); }
+  // What a satoshi is worth for whoever buys; nothing: not known now, so nothing can be sold.
+  std::optional<int64_t> nano_per_sat(const Settings& settings, Time now) const {
+    return rate ? rate->at(now) : settings.currency.nano_per_sat;
+  }
   Snapshot snapshot() const {
     const std::lock_guard lock(mutex_);
     return config_;

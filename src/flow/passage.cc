@@ -146,6 +146,9 @@ void Passage::authorize() {
   if (auto refusal = token::permits(*token_, call_, settings_->audiences)) {
     return deny(*refusal, refusal_text(*refusal, culprit(*refusal)));
   }
+  if (record_->sale && call_.protocol == Protocol::mcp && !is_of_this_tool()) {
+    return deny(Refusal::tool_denied, refusal_text(Refusal::tool_denied, call_));
+  }
   judge_stored();
 }
 

@@ -75,7 +75,6 @@ class Passage {
   bool verify_payment(const Credential& credential);
   void judge_token();
   std::optional<Product> product(const Quote& quote) const;
-  bool is_settled_later(const Quote& quote) const;
   bool is_agreed(const Quote& quote) const;
   bool is_given_away();
 
@@ -90,6 +89,9 @@ class Passage {
   void deny_over_call_max();
   std::string_view cost_field() const;
   bool may_buy() const;
+  bool add_tool_caveats(Product& sold) const;
+  bool is_of_this_tool() const;
+  bool may_be_called();
   void deny_loop(const LoopRule& rule, const LoopGuard::Count& count);
   void deny_misfit(const ledger::Misfit& misfit);
   void deny_unavailable(const std::string& reason);

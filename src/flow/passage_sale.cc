@@ -9,6 +9,7 @@
 #include "flow/client_group.h"
 #include "flow/passage.h"
 #include "flow/refusal_text.h"
+#include "flow/sale_terms.h"
 #include "payment/mpp.h"
 #include "token/caveat.h"
 
@@ -18,8 +19,6 @@ namespace {
 // A node may know a moment later than the buyer that it was paid.
 constexpr std::array kPatience = {net::Milliseconds(50), net::Milliseconds(200),
                                   net::Milliseconds(750)};
-
-constexpr int64_t kSatsMax = 21'000'000LL * 100'000'000;  // there are no more
 
 constexpr std::string_view kEndpointRule = "endpoints.";
 
@@ -31,6 +30,7 @@ bool payment_can_help(Refusal refusal) {
     case Refusal::token_invalid:
     case Refusal::token_expired:
     case Refusal::endpoint_denied:
+    case Refusal::tool_denied:
     case Refusal::model_denied:
     case Refusal::request_exceeds_budget:
     case Refusal::budget_exhausted:
@@ -47,6 +47,11 @@ std::string paths_of(const Quote& quote, const Call& call, bool is_one) {
     return std::string(quote.rule().substr(kEndpointRule.size()));
   }
   return std::string(call.endpoint);
+}
+
+std::string what_is_sold(std::string_view name, const SaleTerms& terms) {
+  if (terms.calls == 0) return fmt::format("{}: {} credits", name, format_credits(terms.credit));
+  return fmt::format("{}: {} call{}", name, terms.calls, terms.calls == 1 ? "" : "s");
 }
 
 }  // namespace
@@ -108,6 +113,9 @@ net::Task<> Passage::redeem() {
 bool Passage::is_agreed(const Quote& quote) const {
   const std::optional<Money> price = record_->sale->call_price();
   if (!price || record_->caveats.empty()) return false;
+  if (call_.protocol == Protocol::mcp) {
+    return is_of_this_tool() && is_flat(*settings_, call_, quote);
+  }
   const std::array<std::string, 1> paths = {paths_of(quote, call_, record_->sale->calls == 1)};
   const auto caveat = token::list_caveat(CaveatKey::endpoints, paths);
   return caveat && record_->caveats.front() == *caveat;
@@ -141,32 +149,22 @@ bool Passage::can_be_sold() const {
   return false;
 }
 
-// What a call costs is known when it is made, or when it is over. Where the caller says how urgent
-// it is, a call that was bought without haste would be made in haste.
-bool Passage::is_settled_later(const Quote& quote) const {
-  const tariff::Terms* terms = settings_->tariff->terms_of(quote);
-  if (terms == nullptr) return false;
-  const auto& dynamic = terms->policy().dynamic;
-  return terms->counts_calls() || terms->is_told_by_upstream() ||
-         (dynamic && !dynamic->urgencies.empty());
-}
-
 // Nothing: it can not be sold.
 std::optional<Product> Passage::product(const Quote& quote) const {
-  const ChargeSettings& charge = settings_->charge;
-  if (!settings_->currency.nano_per_sat || quote.worst().is_zero()) return std::nullopt;
-  const bool flat =
-      !quote.is_per_token() && !quote.result_bytes_bound() && !is_settled_later(quote);
+  const auto rate = worker_.gateway.nano_per_sat(*settings_, call_.at);
+  const auto terms = rate ? sale_terms(*settings_, call_, quote, *rate) : std::nullopt;
+  if (!terms) return std::nullopt;
   Product sold;
-  sold.calls = flat ? charge.calls : 0;
-  const Money bundle = quote.is_per_token() ? quote.worst() : quote.worst() * charge.calls;
-  sold.credit = flat ? bundle : max(bundle, charge.credit);
-  const int64_t rate = *settings_->currency.nano_per_sat;
-  sold.amount_sats = (sold.credit.nano() - 1) / rate + 1;
-  if (sold.amount_sats > kSatsMax) return std::nullopt;
-  const bool is_one = charge.calls == 1 && sold.credit == quote.worst();
-  sold.is_one = is_one;
-  const std::array<std::string, 1> paths = {paths_of(quote, call_, is_one)};
+  sold.calls = terms->calls;
+  sold.credit = terms->credit;
+  sold.amount_sats = terms->sats;
+  sold.is_one = terms->is_one;
+  if (call_.protocol == Protocol::mcp) {
+    if (!add_tool_caveats(sold)) return std::nullopt;
+    sold.description = what_is_sold(call_.listed_tool, *terms);
+    return sold;
+  }
+  const std::array<std::string, 1> paths = {paths_of(quote, call_, terms->is_one)};
   auto endpoints = token::list_caveat(CaveatKey::endpoints, paths);
   auto upstream = token::name_caveat(CaveatKey::upstream, call_.upstream);
   auto methods = token::list_caveat(CaveatKey::methods, std::array{std::string(call_.method)});
@@ -176,18 +174,23 @@ std::optional<Product> Passage::product(const Quote& quote) const {
   sold.caveats.push_back(std::move(*endpoints));
   sold.caveats.push_back(std::move(*methods));
   sold.caveats.push_back(std::move(*upstream));
-  sold.description =
-      flat ? fmt::format("{}: {} call{}", paths.front(), charge.calls, charge.calls == 1 ? "" : "s")
-           : fmt::format("{}: {} credits", paths.front(), format_credits(sold.credit));
+  sold.description = what_is_sold(paths.front(), *terms);
   return sold;
 }
 
 net::Task<> Passage::offer_payment() {
+  if (!may_be_called()) co_return;
   auto quote = settings_->tariff->quote(call_, "anonymous");
   if (is_unpriced_) quote = std::unexpected(Refusal::price_unknown);
   if (!quote) {
     denial_->refusal = quote.error();
     denial_->message = refusal_text(quote.error(), culprit(quote.error()));
+    co_return;
+  }
+  if (!worker_.gateway.nano_per_sat(*settings_, call_.at)) {
+    denial_.reset();
+    deny(Refusal::payment_unavailable, refusal_text(Refusal::payment_unavailable, call_));
+    detail_ = "nobody knows now what a satoshi is worth";
     co_return;
   }
   quote = quote_for_buyer(*quote);

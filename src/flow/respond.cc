@@ -8,6 +8,9 @@
 namespace satgate::flow {
 namespace {
 
+// Where it stands what else is for sale.
+constexpr std::string_view kManifestLink = "</.well-known/l402.json>; rel=\"l402-manifest\"";
+
 std::string denial_body(int status, const Call& call, const Denial& denial) {
   switch (call.protocol) {
     case Protocol::openai:
@@ -55,6 +58,7 @@ void write_call_fields(wire::HeadWriter& head, const Call& call, const Passing& 
   if (cost) head.field("x-cost-per-call", usd_text(*cost, currency));
   const std::optional<Money> remaining = settled.cost ? settled.remaining : passing.remaining;
   if (remaining) head.field("x-budget-remaining", usd_text(*remaining, currency));
+  if (call.mode == Mode::charge) head.field("link", kManifestLink);
 }
 
 void write_receipt(wire::HeadWriter& head, int status, const Passing& passing) {
@@ -75,6 +79,7 @@ net::Task<> respond_denial(net::ServerExchange& http, const Call& call, const De
   if (denial.offer) {
     for (const std::string& line : denial.offer->challenges)
       head.field("www-authenticate", line);
+    head.field("link", kManifestLink);
   } else {
     const std::string wanted = challenge(settings, http.request(), http.is_tls(), denial.refusal);
     if (!wanted.empty()) head.field("www-authenticate", wanted);

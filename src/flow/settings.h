@@ -25,6 +25,7 @@
 #include "flow/paywall.h"
 #include "net/upstream.h"
 #include "payment/bolt11.h"
+#include "payment/exchange_rate.h"
 #include "tariff/tariff.h"
 
 namespace satgate::flow {
@@ -125,8 +126,9 @@ struct Settings {
   bool watch_files = false;            // reload.watch: a change of the config's files is taken
   size_t threads = 0;                  // event loops; 0: one a core
   Currency currency;
-  TimeZone timezone;          // of the windows of limits
-  Mode mode = Mode::control;  // where nothing nearer says otherwise
+  std::optional<payment::RateTerms> rate;  // of `currency`, where it is fetched
+  TimeZone timezone;                       // of the windows of limits
+  Mode mode = Mode::control;               // where nothing nearer says otherwise
   std::vector<Upstream> upstreams;
   std::vector<Route> routes;  // first match wins
   std::vector<mcp::ServerConfig> mcp_servers;

@@ -67,6 +67,17 @@ void declare_pay(CLI::App& command, PayFlags& flags) {
       ->required();
 }
 
+// "0.0006 credits, fetched 12 s ago"
+std::string describe_rate(const Json& rate) {
+  if (!rate.contains("credits_per_sat")) return "not known now: nothing is sold";
+  std::string text = printable_at(rate, "credits_per_sat") + " credits";
+  const bool is_fallback = rate.value("source", "") == "fallback";
+  if (is_fallback) text += ", the fallback";
+  if (!rate.contains("age_seconds")) return text;
+  return text + fmt::format(", {}fetched {} s ago", is_fallback ? "last " : "",
+                            rate.value("age_seconds", int64_t{0}));
+}
+
 Outcome run_status(const Context& context, const NoFlags&) {
   TRY_ASSIGN(const AdminClient client, admin(context));
   TRY_ASSIGN(const Json status, client.get("lightning"));
@@ -79,6 +90,9 @@ Outcome run_status(const Context& context, const NoFlags&) {
   facts.add("network", printable_at(status, "network"));
   const bool reachable = status.value("reachable", false);
   facts.add(reachable ? "node" : "problem", printable_at(status, reachable ? "node" : "problem"));
+  const Json rate = status.value("rate", Json::object());
+  facts.add("a satoshi", describe_rate(rate));
+  if (rate.contains("problem")) facts.add("its problem", printable_at(rate, "problem"));
   fmt::print("{}", facts.text());
   return {};
 }

@@ -110,11 +110,12 @@ void read_node(YamlMap& root, Draft& draft) {
   }
   map->finish();
   Currency& currency = draft.policy.currency;
-  if (!currency.nano_per_sat && lightning.provider == "dev") {
+  const bool is_fetched = draft.settings.rate.has_value();
+  if (!currency.nano_per_sat && lightning.provider == "dev" && !is_fetched) {
     currency.nano_per_sat = std::max<int64_t>(1, currency.nano_per_usd / kDevSatsPerUsd);
     draft.settings.currency = currency;
   }
-  if (!currency.nano_per_sat) {
+  if (!currency.nano_per_sat && !is_fetched) {
     root.complain("lightning", "needs `currency.usdPerSat`: what one satoshi is worth");
   }
   draft.settings.charge.network = to_string(lightning.network);
@@ -165,12 +166,17 @@ void read_lightning(YamlMap& root, Draft& draft) {
 
 void check_charge(const flow::Settings& settings, std::vector<std::string>& errors) {
   if (settings.lightning) return;
+  const std::string remedy =
+      "there is no `lightning`: name the node that is paid, such as `lightning: {provider: dev}` "
+      "to try it";
+  for (const flow::mcp::ServerConfig& server : settings.mcp_servers) {
+    if (settings.mcp_mode(server.name) != Mode::charge) continue;
+    errors.push_back(fmt::format("MCP server '{}' is in mode charge, but {}", server.name, remedy));
+    return;
+  }
   for (const flow::Route& route : settings.routes) {
     if (route.mode != Mode::charge) continue;
-    errors.push_back(fmt::format(
-        "route '{}' is in mode charge, but there is no `lightning`: name the node that is paid, "
-        "such as `lightning: {{provider: dev}}` to try it",
-        route.name));
+    errors.push_back(fmt::format("route '{}' is in mode charge, but {}", route.name, remedy));
     return;
   }
 }

@@ -283,9 +283,12 @@ void read_currency(YamlMap& root, Draft& draft) {
       currency.nano_per_usd = static_cast<int64_t>((scaled + usd->nano() - 1) / usd->nano());
     }
   }
-  if (auto usd = map->amount("usdPerSat", {})) {
-    const __int128 product = static_cast<__int128>(usd->nano()) * currency.nano_per_usd;
-    currency.nano_per_sat = static_cast<int64_t>((product + kNanoPerCredit - 1) / kNanoPerCredit);
+  const auto rate = map->node("usdPerSat");
+  if (rate && rate->IsMap()) {
+    YamlMap source = map->child("usdPerSat", *rate);
+    draft.settings.rate = read_rate_terms(source, currency);
+  } else if (auto usd = map->amount("usdPerSat", {})) {
+    currency.nano_per_sat = nano_per_sat(*usd, currency);
   }
   map->finish();
   draft.settings.currency = currency;

@@ -57,7 +57,7 @@ net::Task<> nothing() {
 // What only a restart can change, and must not seem to have changed.
 Result<void> check_reloadable(const flow::Settings& old, const flow::Settings& fresh) {
   if (old.currency.nano_per_usd != fresh.currency.nano_per_usd ||
-      old.currency.nano_per_sat != fresh.currency.nano_per_sat) {
+      old.currency.nano_per_sat != fresh.currency.nano_per_sat || old.rate != fresh.rate) {
     return fail(
         "currency: a reload can not change what a credit is worth, because balances and tokens are "
         "kept in credits; restart the gateway, or put the old values back");
@@ -203,8 +203,16 @@ Result<void> Runtime::open_books() {
   gateway_ = std::make_unique<flow::Gateway>(*bank_, clock_, settings_, std::move(keyring));
   TRY_ASSIGN(const Hash256 names, load_name_secret(options_.data_dir));
   gateway_->key_names = flow::KeyNames(names);
+  TRY(open_rate());
   TRY(open_paywall());
   return record_config(fmt::format("started, version {}", SATGATE_VERSION));
+}
+
+Result<void> Runtime::open_rate() {
+  if (!settings_->rate) return {};
+  gateway_->rate = std::make_unique<payment::ExchangeRate>(*settings_->rate);
+  TRY_ASSIGN(rate_source_, node::RateSource::start(*gateway_->rate, clock_));
+  return {};
 }
 
 Result<void> Runtime::open_paywall() {
@@ -427,6 +435,7 @@ void Runtime::stop() {
   admin_.reset();
   admin_loop_.reset();
   if (gateway_) gateway_->outcomes.close();  // no call comes any more
+  rate_source_.reset();
   gateway_.reset();
   std::error_code ignored;
   std::filesystem::remove(options_.data_dir / "admin.address", ignored);

@@ -15,6 +15,7 @@
 #include "flow/data_plane.h"
 #include "flow/gateway.h"
 #include "net/http_server.h"
+#include "node/rate_source.h"
 #include "store/bank.h"
 
 namespace satgate::app {
@@ -37,6 +38,10 @@ class Runtime {
   void tick();
   // Loops that `loopGuard` let pass since the last time.
   std::vector<flow::LoopNotice> take_loop_notices() { return gateway_->loop_guard.take_notices(); }
+  // What there is to say of the rate that is fetched, once.
+  std::optional<std::string> take_rate_notice() {
+    return gateway_->rate ? gateway_->rate->take_notice() : std::nullopt;
+  }
   // Lets calls under way end, then closes everything. Idempotent.
   void stop();
 
@@ -52,6 +57,7 @@ class Runtime {
   Result<void> open_watch();
   Result<void> take_config();
   Result<void> open_books();
+  Result<void> open_rate();
   Result<void> open_paywall();
   void start_loops();
   net::Loop& hub_loop();
@@ -74,6 +80,7 @@ class Runtime {
   std::shared_ptr<const flow::Settings> settings_;
   std::unique_ptr<store::Bank> bank_;
   std::unique_ptr<flow::Gateway> gateway_;
+  std::unique_ptr<node::RateSource> rate_source_;    // null: nothing is asked for
   std::vector<std::weak_ptr<flow::mcp::Hub>> hubs_;  // an old one lives until its last call ends
   std::optional<net::TlsServerContext> tls_;
   std::vector<std::unique_ptr<DataLoop>> data_loops_;  // the hubs live on the first

@@ -55,6 +55,12 @@ void say_loops(Runtime& runtime) {
                  loop.token, loop.target, loop.rule.repeats, loop.rule.window.count());
 }
 
+void say_rate(Runtime& runtime) {
+  if (const auto notice = runtime.take_rate_notice()) {
+    spdlog::warn("currency.usdPerSat: {}", *notice);
+  }
+}
+
 }  // namespace
 
 int run_gateway(const StartOptions& options) {
@@ -83,6 +89,7 @@ int run_gateway(const StartOptions& options) {
     }
     if (signal > 0 && signal != SIGHUP) break;
     runtime.tick();
+    say_rate(runtime);
     say_loops(runtime);
   }
   spdlog::info("draining");

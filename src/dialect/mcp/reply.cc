@@ -5,6 +5,7 @@
 #include "base/json_out.h"
 #include "base/time.h"
 #include "dialect/denial.h"
+#include "dialect/mcp/payment_required.h"
 
 namespace satgate::dialect::mcp {
 namespace {
@@ -45,6 +46,9 @@ std::string price_json(const Listed& listed, const Currency& currency) {
   if (!listed.price_parts.empty()) {
     json.key("at_most").boolean(true).key("parts").raw(listed.price_parts);
   }
+  if (const auto& sold = listed.sats) {
+    json.key("sats").integer(sold->sats).key("calls").integer(sold->calls);
+  }
   json.end();
   return out;
 }
@@ -56,10 +60,11 @@ class Figures {
   explicit Figures(const Currency& currency) : currency_(currency) {}
 
   const std::string& price(const Listed& listed) {
-    const bool is_same =
-        !price_text_.empty() && *listed.price == price_ && listed.price_parts == price_parts_;
+    const bool is_same = !price_text_.empty() && *listed.price == price_ &&
+                         listed.price_parts == price_parts_ && listed.sats == sats_;
     if (is_same) return price_text_;
     price_ = *listed.price;
+    sats_ = listed.sats;
     price_parts_ = listed.price_parts;
     price_text_ = fmt::format(R"("{}":{})", kMetaPrice, price_json(listed, currency_));
     return price_text_;
@@ -76,6 +81,7 @@ class Figures {
  private:
   const Currency& currency_;
   Money price_, remaining_;
+  std::optional<SatPrice> sats_;
   std::string price_parts_, price_text_, budget_text_;
 };
 
@@ -158,11 +164,14 @@ std::string charge_json(const Charge& charge) {
 }
 
 // The members of an upstream's `_meta` without those the gateway alone writes.
-Result<void> write_foreign_meta(JsonOut& json, std::string_view raw, RawJson& reader) {
+Result<void> write_foreign_meta(JsonOut& json, std::string_view raw, bool has_receipt,
+                                RawJson& reader) {
   if (!raw.starts_with('{')) return {};
   TRY_ASSIGN(const auto members, reader.members(raw));
   for (const RawMember& m : members) {
-    if (!m.key.starts_with("io.satgate/")) json.member(m.key).raw(m.value);
+    const bool is_ours =
+        m.key.starts_with("io.satgate/") || (has_receipt && m.key == kMetaPaymentReceipt);
+    if (!is_ours) json.member(m.key).raw(m.value);
   }
   return {};
 }
@@ -332,8 +341,10 @@ Result<void> append_charged_result(std::string& out, std::string_view result,
   meta.reserve(foreign.size() + kMetaRoom);
   JsonOut meta_out(meta);
   meta_out.object();
-  TRY(write_foreign_meta(meta_out, foreign, json));
+  const bool has_receipt = charge && !charge->receipt.empty();
+  TRY(write_foreign_meta(meta_out, foreign, has_receipt, json));
   if (charge) meta_out.key(kMetaCharge).raw(charge_json(*charge));
+  if (has_receipt) meta_out.key(kMetaPaymentReceipt).raw(charge->receipt);
   meta_out.end();
   if (meta != "{}") object.key("_meta").raw(meta);
   object.end();

@@ -45,6 +45,14 @@ void append_discover_result(std::string& out, const Capabilities& capabilities,
 // `{}`, or what the modern era asks of an empty result.
 void append_empty_result(std::string& out, Era era);
 
+// What one payment of a buyer is, and how many calls it buys.
+struct SatPrice {
+  int64_t sats = 0;
+  uint32_t calls = 0;
+
+  bool operator==(const SatPrice&) const = default;
+};
+
 // One line of a list. Without a price it is listed without one (observe).
 struct Listed {
   const Item* item = nullptr;
@@ -52,11 +60,13 @@ struct Listed {
   std::optional<Money> price;           // the worst case of a call
   std::string price_parts = {};         // raw object: what it is made of; empty: it is flat
   std::optional<Money> remaining = {};  // that the caller may spend on it now; nothing: no limit
+  std::optional<SatPrice> sats = {};    // where it is for sale
 };
 
 // Result of a list: each item as its server wrote it, with the name clients use and
 // `_meta["io.satgate/price"]` = {"cost":1,"unit":"credits","usd":"1.00"}; a price that depends on
-// the call has "at_most":true and its parts. Where there is a limit also
+// the call has "at_most":true and its parts; what is sold by the call has "sats":10,"calls":1.
+// Where there is a limit also
 // `_meta["io.satgate/budget"]` = {"remaining":24}. In the modern era also
 // resultType, ttlMs and cacheScope "private", because the list depends on the token. `next_cursor`:
 // where the list goes on; empty: it ends here.
@@ -132,6 +142,7 @@ struct Charge {
   RequestId request;
   std::optional<int64_t> cache_age_seconds = {};  // of an answer that was given before
   bool withheld = false;                          // the answer was larger than was paid for
+  std::string receipt = {};                       // raw object: of a payment (MPP); empty: none
 };
 
 // Appends a result of an upstream with `_meta["io.satgate/charge"]` = {"cost":1,

@@ -5,7 +5,9 @@
 
 #include "base/json_out.h"
 #include "flow/caller.h"
+#include "flow/credential.h"
 #include "flow/mcp/endpoint.h"
+#include "flow/mcp/payment_meta.h"
 #include "flow/mcp/visibility.h"
 
 namespace satgate::flow::mcp {
@@ -192,12 +194,27 @@ dm::RpcResult<std::shared_ptr<GovernedCall>> Endpoint::prepare_call(Visit& visit
     if (!reply.state.empty()) return nullptr;
   }
   TRY_ASSIGN(auto target, target_of(visit, message));
+  Credential credential = visit.credential;
+  dm::Message sent = message;
+  std::optional<ShownPayment> shown;
+  if (target.call.mode == Mode::charge) shown = find_payment(message.params, visit.json);
+  if (shown) {
+    const bool is_alone = credential.kind == Credential::Kind::none;
+    credential = is_alone ? shown->credential() : Credential::of(Credential::Kind::ambiguous);
+    sent.params = shown->params;
+    TRY_ASSIGN(target, target_of(visit, sent));
+  }
   target.call.id = ordered_id<RequestId>(visit.base.at);
-  target.call.input_bytes = message.params.size();
-  CallIntent intent = intent_of(message, target);
+  target.call.input_bytes = sent.params.size();
+  CallIntent intent = intent_of(sent, target);
+  intent.address = visit.http.remote_address();
+  intent.signals_payment = signals_payment(visit.http.request().fields);
   intent.principal = visit.principal;
   intent.era = era;
   intent.client = traits_of(visit, target.meta, era);
+  // Strangers have one name, and must not share what a server remembers of each.
+  const bool is_shared_name = era == dm::Era::modern && visit.principal == kAnonymous;
+  if (is_shared_name && !credential.text.empty()) intent.client.affinity = buyer_name(credential);
   TRY(add_credential(worker_, visit, target.call.upstream, intent.client));
   if (era == dm::Era::legacy && visit.session && intent.client.capabilities.contains("roots")) {
     intent.client.between_calls = std::make_shared<BetweenCalls>(
@@ -207,7 +224,7 @@ dm::RpcResult<std::shared_ptr<GovernedCall>> Endpoint::prepare_call(Visit& visit
   intent.streams = (visit.takes_events && !visit.is_batch) || visit.over_sse;
   if (visit.over_sse) intent.outbox = visit.session->standalone();
   return std::make_shared<GovernedCall>(worker_, Snapshot{visit.settings, visit.hub},
-                                        visit.catalogue, target.call, visit.credential,
+                                        visit.catalogue, target.call, credential,
                                         std::move(intent));
 }
 

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/crypto.h"
 #include "base/text.h"
 #include "flow/authorization.h"
@@ -56,9 +58,22 @@ bool any_observing(const Settings& settings) {
   return false;
 }
 
+bool any_for_sale(const Settings& settings) {
+  return std::ranges::any_of(settings.mcp_servers, [&](const ServerConfig& server) {
+    return settings.mcp_mode(server.name) == Mode::charge;
+  });
+}
+
+bool is_small(const wire::BodyFraming& framing) {
+  return framing.is_empty() || (framing.kind == wire::BodyFraming::Kind::length &&
+                                framing.bytes <= limits::unpaid_body_bytes_max);
+}
+
 // Sessions and rounds belong to it. What can be read in memory is not the credential itself.
 std::string principal_of(const Credential& credential) {
-  if (credential.text.empty()) return "anonymous";
+  const bool is_payment =
+      credential.kind == Credential::Kind::paid || credential.kind == Credential::Kind::payment;
+  if (credential.text.empty() || is_payment) return std::string(kAnonymous);
   const Hash256 hash = sha256(credential.text);
   return std::string(reinterpret_cast<const char*>(hash.data()), 15);  // as long as needs no memory
 }
@@ -100,8 +115,20 @@ bool Endpoint::serves(const wire::RequestHead& request) {
 
 // Also while a stream is open: a token may expire, or be revoked.
 std::optional<Denial> Endpoint::judge(Visit& visit) {
+  if (may_come_to_buy(visit)) return std::nullopt;
   const Handshake handshake(visit);
   return judge_credential(worker_, handshake);
+}
+
+// Whether somebody may look around who shows nothing, or a payment: each call is judged by itself.
+// What it sends is small, as strangers must not fill memory.
+bool Endpoint::may_come_to_buy(const Visit& visit) {
+  if (!worker_.gateway.paywall || !any_for_sale(*visit.settings)) return false;
+  if (visit.base.mode == Mode::observe || !is_small(visit.http.request().framing)) return false;
+  const auto acting = worker_.as_token(visit.credential, *visit.settings);
+  if (!acting) return false;
+  return acting->kind == Credential::Kind::none || acting->kind == Credential::Kind::paid ||
+         acting->kind == Credential::Kind::payment || acting->kind == Credential::Kind::malformed;
 }
 
 net::Task<> Endpoint::handle(net::ServerExchange& http, Call call, Snapshot snapshot) {

@@ -30,6 +30,7 @@ class Endpoint {
 
   // endpoint.cc: what came
   std::optional<Denial> judge(Visit& visit);
+  bool may_come_to_buy(const Visit& visit);
   net::Task<> handle_post(Visit& visit);
   net::Task<> answer_body(Visit& visit, std::string_view body);
   net::Task<> answer_messages(Visit& visit, const dialect::mcp::Envelope& envelope);

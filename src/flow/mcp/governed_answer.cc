@@ -9,6 +9,7 @@
 #include "base/crypto.h"
 #include "base/json_out.h"
 #include "flow/mcp/governed_call.h"
+#include "payment/mpp_json.h"
 
 namespace satgate::flow::mcp {
 
@@ -92,6 +93,7 @@ void GovernedCall::keep_answer(const Settled& settled) {
 dm::Charge GovernedCall::charge_of(Money cost) const {
   dm::Charge charge{cost, settled_.remaining, call_.id};
   charge.withheld = withheld_;
+  if (!receipt_.empty()) charge.receipt = payment::payment_receipt_json(receipt_).value_or("");
   if (cached_) {
     using Seconds = std::chrono::seconds;
     const auto age = std::chrono::floor<Seconds>(worker_.loop.now() - cached_->made);

@@ -8,8 +8,11 @@
 #include "base/limits.h"
 #include "dialect/mcp/asking.h"
 #include "dialect/mcp/handshake.h"
+#include "dialect/mcp/payment_required.h"
 #include "flow/exchange.h"
 #include "flow/respond.h"
+#include "payment/l402.h"
+#include "payment/mpp_json.h"
 
 namespace satgate::flow::mcp {
 
@@ -63,6 +66,7 @@ GovernedCall::GovernedCall(Worker& worker, Snapshot snapshot,
       call_(call),
       credential_kind_(credential.kind),
       credential_(credential.text),
+      preimage_(credential.preimage),
       intent_(std::move(intent)),
       id_(intent_.id) {
   // What is judged is what is sent: a view that lives as long as the call does.
@@ -162,6 +166,8 @@ net::Task<bool> GovernedCall::add_content(SipHash& fingerprint) {
 
 net::Task<flow::Outcome> GovernedCall::forward(const Passing& passing) {
   passing_ = passing;
+  receipt_ = passing.receipt;
+  passing_.receipt = receipt_;
   flow::Outcome outcome;
   outcome.http_status = 200;
   if (cached_) {
@@ -208,6 +214,11 @@ net::Task<flow::Outcome> GovernedCall::forward(const Passing& passing) {
 void GovernedCall::write_fields(wire::HeadWriter& head) const {
   if (keep_as_) head.field("x-satgate-cache", cached_ ? "hit" : "miss");
   write_call_fields(head, call_, passing_, settled_, settings().currency);
+  if (upstream_.error.empty()) write_receipt(head, http_status_, passing_);
+  if (!offer_) return;
+  head.field("cache-control", "no-store");
+  for (const std::string& line : offer_->challenges)
+    head.field("www-authenticate", line);
 }
 
 void GovernedCall::set_error(dm::RpcError error) {
@@ -265,6 +276,10 @@ net::Task<> GovernedCall::refuse(const Denial& denial) {
   passing_.decision = Decision::deny;
   passing_.price = denial.required;
   passing_.remaining = denial.remaining;
+  if (denial.offer) {
+    set_payment_required(denial);
+    co_return;
+  }
   auto style = settings().mcp_denial;
   // Only the result of a tool has a place for it.
   const bool has_result = intent_.method == "tools/call";
@@ -275,6 +290,26 @@ net::Task<> GovernedCall::refuse(const Denial& denial) {
     http_status_ = denial_status(denial, Protocol::mcp, settings());
   }
   co_return;
+}
+
+// One that speaks MCP reads the error; what it makes of a status but 200 is a broken transport.
+// Others look at the status.
+void GovernedCall::set_payment_required(const Denial& denial) {
+  offer_ = denial.offer;
+  const std::vector<std::string_view> lines(offer_->challenges.begin(), offer_->challenges.end());
+  const auto l402 = payment::read_challenge(lines);
+  std::string challenge;
+  if (lines.size() > 1) challenge = payment::payment_challenge_json(lines[1]).value_or("");
+  dm::PaymentTerms terms{challenge, {}, {}};
+  if (l402) {
+    terms.macaroon = l402->macaroon;
+    terms.invoice = l402->invoice;
+  }
+  answer_id_ = id();
+  dm::append_payment_required(answer_, answer_id_, denial, call_.id, terms);
+  const bool reads_status =
+      settings().mcp_denial == dm::DenialStyle::http || !intent_.streams || intent_.signals_payment;
+  if (reads_status) http_status_ = denial_status(denial, Protocol::mcp, settings());
 }
 
 net::Task<> GovernedCall::fail(const Fault& fault) {

@@ -40,6 +40,8 @@ struct CallIntent {
   ClientTraits client;
   std::shared_ptr<Session> session;  // legacy, where the client has one
   bool streams = false;              // it takes messages before the answer
+  std::string address;               // of the client, who may pay for it
+  bool signals_payment = false;      // over HTTP: it looks at the status
   std::shared_ptr<Outbox> outbox = std::make_shared<Outbox>();
 
   std::string_view arguments() const;
@@ -74,10 +76,13 @@ class GovernedCall final : public Conversation,
   int http_status() const { return http_status_; }
   std::optional<Refusal> refused() const { return refused_; }
   void write_fields(wire::HeadWriter& head) const;
+  // How it can be paid for, where it was refused for that.
+  const std::optional<PaymentOffer>& offer() const { return offer_; }
 
   const Call& call() const override { return call_; }
   const Settings& settings() const override { return *snapshot_.settings; }
-  Credential credential() const override { return {credential_kind_, credential_}; }
+  Credential credential() const override { return {credential_kind_, credential_, preimage_}; }
+  Payer payer() const override { return {intent_.address, intent_.signals_payment}; }
   net::Task<bool> add_content(SipHash& fingerprint) override;
   std::optional<Money> find_cached(const CacheSearch& search) override;
   std::string content() const override;
@@ -105,6 +110,7 @@ class GovernedCall final : public Conversation,
   dialect::mcp::Charge charge_of(Money cost) const;
   void keep_answer(const Settled& settled);
   void set_error(dialect::mcp::RpcError error);
+  void set_payment_required(const Denial& denial);
   void set_upstream_error();
 
   Worker& worker_;
@@ -113,6 +119,7 @@ class GovernedCall final : public Conversation,
   Call call_;
   const Credential::Kind credential_kind_;
   const std::string credential_;
+  const Hash256 preimage_;
   const CallIntent intent_;
 
   mutable std::mutex mutex_;  // for what other threads may set
@@ -135,6 +142,8 @@ class GovernedCall final : public Conversation,
   std::string answer_id_;  // that is in it
   int http_status_ = 200;
   std::optional<Refusal> refused_;
+  std::optional<PaymentOffer> offer_;
+  std::string receipt_;
 };
 
 }  // namespace satgate::flow::mcp

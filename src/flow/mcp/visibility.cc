@@ -8,6 +8,7 @@
 #include "flow/mcp/agent_tools.h"
 #include "flow/mcp/budget_view.h"
 #include "flow/price_json.h"
+#include "flow/sale_terms.h"
 
 namespace satgate::flow::mcp {
 
@@ -54,6 +55,17 @@ std::optional<ListedPrice> listed_price(const Settings& settings, const Call& ca
 
 namespace {
 
+// What a payment for such a call is, where it is for sale.
+std::optional<dm::SatPrice> sats_of(Worker& worker, const Settings& settings, const Call& call) {
+  if (call.mode != Mode::charge || !worker.gateway.paywall) return std::nullopt;
+  const auto rate = worker.gateway.nano_per_sat(settings, call.at);
+  const auto quote = settings.tariff->quote(call, kBuyer);
+  if (!rate || !quote || !is_fixed(settings, call, *quote)) return std::nullopt;
+  const auto terms = sale_terms(settings, call, *quote, *rate);
+  if (!terms) return std::nullopt;
+  return dm::SatPrice{terms->sats, terms->calls};
+}
+
 dm::Listed listed(const dm::Item& item, std::string_view name, std::optional<ListedPrice>& price) {
   dm::Listed line{&item, name, {}};
   if (!price) return line;
@@ -86,8 +98,11 @@ std::vector<dm::Listed> visible_tools(Worker& worker, const Settings& settings,
     auto price = listed_price(settings, call, caller.name());
     // Without a price it could only be refused.
     if ((!price || call.is_held) && call.mode != Mode::observe) continue;
+    // Nobody sells what a person has to allow.
+    if (caller.may_pay && settings.tariff->requires_approval(call, caller.name())) continue;
     visible.push_back(listed(entry.tool, entry.listed_name, price));
     visible.back().remaining = budget.left_for(call);
+    visible.back().sats = sats_of(worker, settings, call);
   }
   return visible;
 }
@@ -107,6 +122,7 @@ std::vector<dm::Listed> visible_items(Worker& worker, const Settings& settings,
     if (!price && call.mode != Mode::observe) continue;
     visible.push_back(listed(each.item, each.listed_name, price));
     visible.back().remaining = budget.left_for(call);
+    visible.back().sats = sats_of(worker, settings, call);
   }
   return visible;
 }
@@ -115,6 +131,8 @@ bool may_read(Worker& worker, const Settings& settings, std::string_view server,
               const Credential& credential, const Call& base) {
   const Caller caller = caller_of(worker, settings, credential);
   const Call call = method_call_of(settings, server, "resources/read", base);
+  // To be told of changes is not for sale.
+  if (caller.may_pay && call.mode == Mode::charge) return false;
   return caller.may_make(call, settings);
 }
 

@@ -20,6 +20,9 @@ namespace satgate::flow::mcp {
 // Readers that are not in use, with the memory they have: a visit is short, and there are many.
 using IdleReaders = std::vector<std::unique_ptr<dialect::mcp::RawJson>>;
 
+// The principal of all that show nothing, or a payment: that is of a call, not of a session.
+inline constexpr std::string_view kAnonymous = "anonymous";
+
 struct Visit {
   Visit(net::ServerExchange& exchange, const Call& first, Snapshot snapshot, IdleReaders& idle)
       : http(exchange),
