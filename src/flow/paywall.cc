@@ -251,7 +251,7 @@ void Paywall::watch() {
     if (known && *known) adopt(**known);
     hear(payment_hash);
   });
-  const auto last = bank_.invoices().list(kAdoptedMax, false);
+  const auto last = bank_.invoices().made_since(Time{}, kAdoptedMax);
   if (!last) return;  // then the buyers tell
   size_t asked = 0;
   for (const store::InvoiceRecord& invoice : *last) {

@@ -47,7 +47,7 @@ std::optional<std::string> run_cipher(const EVP_CIPHER* kind, Way way, std::stri
                                         static_cast<int>(input.size())) == 1 &&
                        EVP_CipherFinal_ex(context.get(), to + done, &rest) == 1;
   if (!is_good) return std::nullopt;
-  out.resize(static_cast<size_t>(done + rest));
+  out.resize(static_cast<size_t>(done) + static_cast<size_t>(rest));
   return out;
 }
 

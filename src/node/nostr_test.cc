@@ -130,7 +130,7 @@ TEST(Nostr, CiphersGoRoundAndRefuseWhatWasChanged) {
   for (const NostrScheme scheme : {NostrScheme::nip04, NostrScheme::nip44}) {
     const NostrCipher cipher(scheme, shared_key());
     const NostrCipher other(scheme, filled(4));
-    for (const size_t size : {1, 15, 16, 17, 32, 33, 4000}) {
+    for (const size_t size : std::vector<size_t>{1, 15, 16, 17, 32, 33, 4000}) {
       const std::string text(size, 'a');
       const std::string sealed = cipher.encrypt(text).value();
       EXPECT_EQ(cipher.decrypt(sealed).value(), text);

@@ -2,7 +2,7 @@
 // phoenixd- and LNbits-shaped REST of an LDK node, and of an Electrum daemon as it is.
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { startGateway, startUpstream, call } from '../e2e/gateway.mjs';
+import { sleep, startGateway, startUpstream, call } from '../e2e/gateway.mjs';
 import { buyers } from './buyers.mjs';
 import { startCln } from './cln.mjs';
 import { hasElectrum, startElectrum } from './electrum.mjs';
@@ -114,7 +114,7 @@ test('how long 402, payment and 200 take together', async (t) => {
 
 test('a node that lies, is slow or away gives nothing away, and loses no payment', async (t) => {
   const { server, config } = await NODES.lnd(t);
-  const { url } = await shop(t, config, { charge: { pool: 0 } });
+  const { gateway, url } = await shop(t, config, { charge: { pool: 0 } });
   for (const fault of [{ amountMsat: 1000 }, { hash: true }, { foreign: true }, { status: 500 },
     { garbage: true }, { cut: true }]) {
     server.next({ ...fault, path: /invoices$/ });
@@ -127,6 +127,9 @@ test('a node that lies, is slow or away gives nothing away, and loses no payment
   const [, macaroon, invoice] = /macaroon="([^"]+)", invoice="([^"]+)"/.exec(challenge);
   const { preimage } = await network.buyer.pay(invoice);
   const headers = { authorization: `L402 ${macaroon}:${preimage}` };
+  // The node has told of it, and was asked: the next question is that of the buyer.
+  while ((await gateway.json('lightning', 'invoices', '--paid')).length === 0) await sleep(20);
+  await sleep(100);
   for (const fault of [{ status: 500 }, { garbage: true }]) {
     server.next({ ...fault, path: /invoice\// });
     assert.equal((await call(url, { headers })).status, 503, JSON.stringify(fault));

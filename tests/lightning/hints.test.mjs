@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
 import test from 'node:test';
-import { call, freePort, sleep, startGateway, startUpstream } from '../e2e/gateway.mjs';
+import { atEnd, call, freePort, sleep, startGateway, startUpstream } from '../e2e/gateway.mjs';
 import { startCln } from './cln.mjs';
 import { startLnbits } from './lnbits.mjs';
 import { startLnd } from './lnd.mjs';
@@ -59,16 +59,16 @@ const TELLERS = {
   },
   async nwc(t) {
     const relay = await startRelay();
-    t.after(() => relay.down());
+    atEnd(t, () => relay.down());
     const wallet = await startWallet(network.seller, relay);
-    t.after(() => wallet.stop());
+    atEnd(t, () => wallet.stop());
     return { provider: 'nwc', credential: wallet.uri };
   },
   async 'nwc with NIP-04'(t) {
     const relay = await startRelay();
-    t.after(() => relay.down());
+    atEnd(t, () => relay.down());
     const wallet = await startWallet(network.seller, relay, { encryption: 'nip04' });
-    t.after(() => wallet.stop());
+    atEnd(t, () => wallet.stop());
     return { provider: 'nwc', credential: wallet.uri };
   },
 };

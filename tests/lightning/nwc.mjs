@@ -15,6 +15,7 @@
 //   forge    hands on answers of others, changed and old ones, before the true one
 import { once } from 'node:events';
 import https from 'node:https';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { NWCWalletService, NWCWalletServiceKeyPair } from '@getalby/sdk/nwc';
 import { finalizeEvent, generateSecretKey, getPublicKey, matchFilters, nip44, verifyEvent }
   from 'nostr-tools';
@@ -152,9 +153,10 @@ export async function startWallet(node, relay, { encryption = 'nip04 nip44_v2',
   return { uri: `nostr+walletconnect://${pair.walletPubkey}?${query}&secret=${app}`, secret: app,
     next(fault) { queue.push(fault); },
     always(fault) { lasting = fault; },
-    stop() {
+    async stop() {
       off();
       unsubscribe();
+      await sleep(100);  // what it is about to answer must not find the relay closed
       service.close();
     } };
 }

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
-import { call, freePort, scratch, startGateway, startUpstream } from '../e2e/gateway.mjs';
+import { atEnd, call, freePort, scratch, startGateway, startUpstream } from '../e2e/gateway.mjs';
 import { startNetwork } from './network.mjs';
 import { startRelay, startWallet } from './nwc.mjs';
 
@@ -14,10 +14,10 @@ test.after(() => network.stop());
 async function shop(t, { wallet: options, relays = (relay) => [relay.url], lightning = () => ({}),
   charge = { pool: 0 } } = {}) {
   const relay = await startRelay();
-  t.after(() => relay.down());
+  atEnd(t, () => relay.down());
   const wallet = await startWallet(network.seller, relay,
     { ...options, relays: relays(relay) });
-  t.after(() => wallet.stop());
+  atEnd(t, () => wallet.stop());
   const api = await startUpstream(t, 'api');
   const gateway = await startGateway(t, { config: {
     currency: { usdPerSat: 0.0006 },

@@ -517,6 +517,26 @@ TEST(Config, SharesStandWherePricesStand) {
   EXPECT_EQ(shares(), (Shares{{"host", kWholeShare}}));
 }
 
+TEST(Config, WebhooksAreOfNodesThatSendThem) {
+  const auto with = [](const std::string& provider, const std::string& webhook) {
+    return parse("currency: {usdPerSat: 0.0006}\nlightning: {provider: " + provider +
+                 ", url: 'http://n', credential: 'a:b', webhook: " + webhook + "}\n");
+  };
+  const ConfigResult good = with("phoenixd", "{secret: 'file:/secret'}");
+  ASSERT_NE(good.settings, nullptr) << all(good.errors);
+  EXPECT_TRUE(good.settings->lightning->hears_webhooks);
+  EXPECT_EQ(good.settings->lightning->webhook_secret, "from-file");
+  EXPECT_EQ(print_settings(*good.settings).find("from-file"), std::string::npos);
+  EXPECT_NE(with("lnbits", "{url: 'http://me/.well-known/satgate/lightning'}").settings, nullptr);
+  for (const auto& [provider, webhook] :
+       std::map<std::string, std::string>{{"phoenixd", "{url: 'http://me'}"},
+                                          {"lnbits", "{url: 'http://me', secret: x}"},
+                                          {"electrum", "{url: 'http://me'}"}})
+    EXPECT_EQ(with(provider, webhook).settings, nullptr) << provider;
+  EXPECT_EQ(with("lnbits", "{url: me}").settings, nullptr);
+  EXPECT_EQ(with("lnbits", "{}").settings, nullptr);
+}
+
 TEST(Config, HowOftenServersMayAskIsBounded) {
   const ConfigResult result =
       parse("mcpServers: {s: {url: \"http://127.0.0.1:1/mcp\", policy: {maxAsksPerCall: 0}}}");
