@@ -34,6 +34,7 @@ async function buyer(t, shop, pay = {}, options = {}) {
     endpoints: { '/paid/*': { cost: `$${PRICE}` } },
     routes: [{ name: 'partner', match: { pathPrefix: '/paid/' }, upstream: 'shop',
       pay: { max: `$${MAX}`, ...pay }, ...options.route }],
+    ...options.top,
   } });
   return { lnd, gateway, url: `${gateway.url}/paid/one`,
     purchases: () => gateway.json('lightning', 'purchases') };
@@ -240,6 +241,39 @@ test('killed while it pays: not paid twice, and what was paid is used', async (t
   assert.equal(payments() - before, 1);
   assert.equal((await purchases())[0].state, 'succeeded');
   assert.equal(await gateway.spent('agent'), money(PRICE + MAX + 2 * PRICE));
+});
+
+test('an agent that goes away has bought, and its next call uses it', async (t) => {
+  const shop = await startSeller(t, network.seller, { hold: true, calls: 2 });
+  const { gateway, url, purchases } = await buyer(t, shop);
+  const headers = bearer(await gateway.token('agent', '--total-limit', '1'));
+  const before = payments();
+  const gone = call(url, { headers, timeout: 400 });
+  await eventually('the payment is under way', () => payments() > before);
+  assert.equal((await gone).error, 'time-out');
+  network.seller.settle(network.buyer.payments().at(-1).hash);
+  await eventually('it is known', async () => (await purchases())[0].state === 'succeeded');
+  await eventually('it is charged', async () => await gateway.spent('agent') === PRICE + PAID);
+  assert.equal((await call(url, { headers })).status, 200);
+  assert.equal(payments() - before, 1);
+});
+
+test('stopped while it pays: what was paid is used after the next start', async (t) => {
+  const shop = await startSeller(t, network.seller, { hold: true, calls: 2 });
+  const { gateway, url, purchases } = await buyer(t, shop, {}, { top: { limits: {
+    drainTimeout: '1s' } } });
+  const headers = bearer(await gateway.token('agent', '--total-limit', '1'));
+  const before = payments();
+  const cut = call(url, { headers });
+  await eventually('the payment is under way', () => payments() > before);
+  assert.deepEqual(await gateway.stop(), { code: 0, signal: null });
+  assert.notEqual((await cut).status, 200);
+  network.seller.settle(network.buyer.payments().at(-1).hash);
+  await gateway.start();
+  assert.equal((await call(url, { headers })).status, 200);
+  assert.equal(payments() - before, 1);
+  assert.equal((await purchases())[0].state, 'succeeded');
+  assert.equal(await gateway.spent('agent'), money(2 * PRICE + MAX));
 });
 
 test('killed under load: every payment is charged, none is made twice, none is lost', async (t) => {
