@@ -33,8 +33,8 @@ Result<std::string> invoice_of(std::string_view request) {
 
 Result<SellerChallenge> read_charge(const AuthChallenge& challenge) {
   const auto request = challenge.find("request");
-  if (challenge.find("method") != "lightning" || challenge.find("intent") != "charge" ||
-      !request || !challenge.find("id")) {
+  if (challenge.find("method") != "lightning" || challenge.find("intent") != "charge" || !request ||
+      !challenge.find("id")) {
     return fail("it is of another method or intent");
   }
   SellerChallenge asked;

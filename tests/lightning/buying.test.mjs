@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import * as ldk from 'lightningdevkit';
-import { bearer, call, eventually, startGateway, startUpstream, tally, together } from
+import { bearer, call, eventually, sleep, startGateway, startUpstream, tally, together } from
   '../e2e/gateway.mjs';
 import { startCln } from './cln.mjs';
 import { startLnd } from './lnd.mjs';
@@ -17,6 +17,7 @@ test.after(() => network.stop());
 const PRICE = 0.001;  // of a call of the buying gateway
 const PAID = 0.006;   // 10 sats
 const MAX = 0.02;     // of a purchase
+const KILLS = Number(process.env.SATGATE_KILLS ?? 4);
 const CODE = 'upstream_payment_failed';
 
 const money = (amount) => Math.round(amount * 1e9) / 1e9;
@@ -33,6 +34,7 @@ async function buyer(t, shop, pay = {}, options = {}) {
     endpoints: { '/paid/*': { cost: `$${PRICE}` } },
     routes: [{ name: 'partner', match: { pathPrefix: '/paid/' }, upstream: 'shop',
       pay: { max: `$${MAX}`, ...pay }, ...options.route }],
+    ...options.top,
   } });
   return { lnd, gateway, url: `${gateway.url}/paid/one`,
     purchases: () => gateway.json('lightning', 'purchases') };
@@ -239,6 +241,76 @@ test('killed while it pays: not paid twice, and what was paid is used', async (t
   assert.equal(payments() - before, 1);
   assert.equal((await purchases())[0].state, 'succeeded');
   assert.equal(await gateway.spent('agent'), money(PRICE + MAX + 2 * PRICE));
+});
+
+test('an agent that goes away has bought, and its next call uses it', async (t) => {
+  const shop = await startSeller(t, network.seller, { hold: true, calls: 2 });
+  const { gateway, url, purchases } = await buyer(t, shop);
+  const headers = bearer(await gateway.token('agent', '--total-limit', '1'));
+  const before = payments();
+  const gone = call(url, { headers, timeout: 400 });
+  await eventually('the payment is under way', () => payments() > before);
+  assert.equal((await gone).error, 'time-out');
+  network.seller.settle(network.buyer.payments().at(-1).hash);
+  await eventually('it is known', async () => (await purchases())[0].state === 'succeeded');
+  await eventually('it is charged', async () => await gateway.spent('agent') === PRICE + PAID);
+  assert.equal((await call(url, { headers })).status, 200);
+  assert.equal(payments() - before, 1);
+});
+
+test('stopped while it pays: what was paid is used after the next start', async (t) => {
+  const shop = await startSeller(t, network.seller, { hold: true, calls: 2 });
+  const { gateway, url, purchases } = await buyer(t, shop, {}, { top: { limits: {
+    drainTimeout: '1s' } } });
+  const headers = bearer(await gateway.token('agent', '--total-limit', '1'));
+  const before = payments();
+  const cut = call(url, { headers });
+  await eventually('the payment is under way', () => payments() > before);
+  assert.deepEqual(await gateway.stop(), { code: 0, signal: null });
+  assert.notEqual((await cut).status, 200);
+  network.seller.settle(network.buyer.payments().at(-1).hash);
+  await gateway.start();
+  assert.equal((await call(url, { headers })).status, 200);
+  assert.equal(payments() - before, 1);
+  assert.equal((await purchases())[0].state, 'succeeded');
+  assert.equal(await gateway.spent('agent'), money(2 * PRICE + MAX));
+});
+
+test('killed under load: every payment is charged, none is made twice, none is lost', async (t) => {
+  const shop = await startSeller(t, network.seller, { calls: 2 });
+  const { gateway, purchases } = await buyer(t, shop);
+  const headers = bearer(await gateway.token('agent', '--total-limit', '5'));
+  const before = payments();
+  let served = 0;
+  for (let kill = 1; kill <= KILLS; kill++) {
+    // Each on a path of its own: what a kill leaves unknown must not stop the next.
+    const url = `${gateway.url}/paid/${kill}`;
+    let stopped = false;
+    const load = together(12, async () => {
+      while (!stopped) {
+        const answer = await call(url, { headers });
+        if (answer.status === 200) served += 1;
+      }
+    });
+    await sleep(150 + Math.random() * 300);
+    stopped = true;
+    await gateway.kill9();
+    await load;
+    await gateway.start();
+    const spent = await gateway.spent('agent');
+    assert.ok(spent <= 5);
+    assert.ok(spent >= money(served * PRICE + (payments() - before) * PAID), 'nothing is free');
+  }
+  await eventually('all payments have ended',
+    () => network.buyer.payments().every((one) => one.state !== 'pending'));
+  for (let kill = 1; kill <= KILLS; kill++) await call(`${gateway.url}/paid/${kill}`, { headers });
+  const made = network.buyer.payments().slice(before).filter((one) => one.state === 'succeeded');
+  const known = (await purchases()).filter((one) => one.state === 'succeeded');
+  assert.deepEqual(known.map((one) => one.payment_hash).sort(), made.map((one) => one.hash).sort());
+  t.diagnostic(`${KILLS} kills, ${served} answers, ${shop.served} served, ${made.length} payments`);
+  assert.ok(2 * made.length - shop.served <= 2 * KILLS, 'what was paid was used, but for the last');
+  const verified = await gateway.cli('audit', 'verify');
+  assert.equal(verified.code, 0, verified.said);
 });
 
 test('a node that does not say what became of it: charged, and used when known', async (t) => {

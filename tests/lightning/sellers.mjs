@@ -17,7 +17,7 @@ import http from 'node:http';
 const sha256 = (hex) => createHash('sha256').update(Buffer.from(hex, 'hex')).digest('hex');
 
 export async function startSeller(t, node, terms = {}) {
-  const seller = { node, terms, requests: [], sold: new Map(), invoices: [] };
+  const seller = { node, terms, requests: [], served: 0, sold: new Map(), invoices: [] };
   const server = http.createServer(async (request, response) => {
     const chunks = [];
     for await (const chunk of request) chunks.push(chunk);
@@ -40,6 +40,7 @@ function serve(seller, authorization, response) {
   const left = seller.sold.get(hash) ?? 0;
   if (left > 0 && !terms.greedy) {
     seller.sold.set(hash, left - 1);
+    seller.served += 1;
     response.writeHead(200, { 'content-type': 'text/plain' });
     return response.end('served');
   }
