@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include <future>
+
 #include "net/test_support.h"
 #include "store/directory.h"
 #include "store/store_test_support.h"
@@ -215,8 +217,10 @@ TEST_F(RefundsTest, WhatNobodyKnowsIsAskedAboutAndNotPaidAgain) {
 
 // The crash comes after the disk says that it may have been paid, and before it was.
 TEST_F(RefundsTest, WhatWasNeverBegunIsPaidOnceAfterACrash) {
-  const TokenRecord record = open_token();
+  TokenRecord record = open_token();
   spend(record, Money::nano(500'000'000));
+  record.revoked = true;
+  ASSERT_TRUE(bank_->directory().update_token(record));
   RefundRecord begun;
   begun.payment = hash_of(1);
   begun.target = hash_of(9);
