@@ -71,6 +71,28 @@ TEST_F(DevWalletTest, ARestartForgetsNothing) {
   EXPECT_FALSE(dev_wallet(*node)->settle(invoice_text(filled(3), 1'000)));
 }
 
+TEST_F(DevWalletTest, PaysItsOwnInvoicesAndNoOthers) {
+  const auto own = create(*node, 1'000);
+  ASSERT_TRUE(own);
+  const auto pay = [&](const std::string& bolt11) {
+    payment::PayRequest request;
+    request.bolt11 = bolt11;
+    return wait_for<PayStatus>([&](auto done) { node->pay(request, std::move(done)); });
+  };
+  const auto paid = pay(own->bolt11);
+  ASSERT_TRUE(paid) << paid.error().message;
+  EXPECT_EQ(paid->state, PayStatus::State::succeeded);
+  EXPECT_EQ(lookup(*node, own->payment_hash)->state, InvoiceState::settled);
+  const auto find = [&] {
+    return wait_for<PayStatus>([&](auto done) { node->find(own->payment_hash, std::move(done)); });
+  };
+  EXPECT_EQ(find()->state, PayStatus::State::succeeded);
+  open();
+  EXPECT_EQ(find()->state, PayStatus::State::pending) << "paid, and not provable any more";
+  const auto other = pay(invoice_text(filled(3), 1'000));
+  EXPECT_TRUE(!other || other->state != PayStatus::State::succeeded);
+}
+
 TEST_F(DevWalletTest, ExpiresAndKeepsItsKeyToItself) {
   const auto invoice = create(*node, 1'000);
   ASSERT_TRUE(invoice);

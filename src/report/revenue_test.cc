@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "store/bank.h"
+#include "store/bank_hooks.h"
 #include "store/directory.h"
 #include "store/invoice_book.h"
 #include "store/refund_book.h"
@@ -23,12 +24,17 @@ Hash256 hash_of(uint8_t n) {
 
 class RevenueTest : public testing::Test {
  protected:
-  RevenueTest() {
+  RevenueTest() { bank_ = open_bank(dir_); }
+
+  // Its books are written only when somebody asks.
+  std::unique_ptr<store::Bank> open_bank(const store::TempDir& dir) {
     store::BankOptions options;
-    options.data_dir = dir_.path() / "data";
-    auto opened = store::Bank::open(options, clock_);
+    options.data_dir = dir.path() / "data";
+    store::BankHooks hooks;
+    hooks.keeper_ms = 3'600'000;
+    auto opened = store::Bank::open(options, clock_, hooks);
     EXPECT_TRUE(opened) << opened.error().message;
-    bank_ = std::move(*opened);
+    return opened ? std::move(*opened) : nullptr;
   }
 
   void pay(uint8_t n, int64_t received_msat) {
@@ -140,6 +146,27 @@ TEST_F(RevenueTest, WhatGoesBackIsCountedOnce) {
   EXPECT_EQ(after.owed_msat, 0);
   EXPECT_EQ(after.unused_msat, 1'000);
   EXPECT_EQ(after.refunded_msat, 5'000);
+}
+
+// The journal alone knows them: digit by digit, although no double holds the amount.
+TEST_F(RevenueTest, SharesSurviveAKillThatComesBeforeTheBooks) {
+  const Money cost = Money::nano(9'007'199'254'740'993);
+  TokenRecord own;
+  own.id = TokenId{{9}};
+  own.name = "seller";
+  ASSERT_TRUE(bank_->directory().add_token(own));
+  const TokenRecord record = **bank_->directory().token(own.id);
+  call(record, cost);
+  call(record, Money::nano(3));
+  const store::TempDir after;
+  dir_.copy_to(after);
+  bank_ = open_bank(after);
+  ASSERT_TRUE(bank_);
+  const RevenueReport found = report({.by = RevenueBy::partner});
+  ASSERT_EQ(found.rows.size(), 1U);
+  EXPECT_EQ(found.rows[0].earned, Money::nano(4'503'599'627'370'496 + 1));
+  EXPECT_EQ(found.rows[0].calls, 2U);
+  bank_.reset();
 }
 
 TEST_F(RevenueTest, OnlyTheTimeThatWasAskedFor) {

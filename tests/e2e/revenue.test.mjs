@@ -5,6 +5,8 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
 import { bearer, call, eventually, startGateway, startUpstream } from './gateway.mjs';
+import { modernCall } from './mcp_clients.mjs';
+import { mcpShop } from './shops.mjs';
 
 async function market(t, extra = {}) {
   const api = await startUpstream(t, 'api');
@@ -86,6 +88,18 @@ test('partners get their share of each call, in the record and after a kill', as
   assert.deepEqual((await report()).rows, expected, 'and the disk');
   const verdict = await gateway.cli('audit', 'verify');
   assert.equal(verdict.code, 0, verdict.said);
+});
+
+test('calls of tools have shares, too: of the tool, or of its server', async (t) => {
+  const { gateway } = await mcpShop(t,
+    { tools: { search_code: { cost: 0.03, share: { author: '50%' } } } });
+  const token = await gateway.token('agent');
+  const request = modernCall('search_code', {});
+  const answer = await call(`${gateway.url}/mcp`,
+    { ...request, headers: { ...request.headers, ...bearer(token) } });
+  assert.equal(answer.status, 200, answer.text);
+  const [event] = (await gateway.events()).filter((one) => one.tool === 'search_code');
+  assert.deepEqual([event.cost, event.shares], [0.03, { author: 0.015 }]);
 });
 
 test('a share that makes no sense is told at its place', async (t) => {
