@@ -19,7 +19,7 @@ void read_api_keys(YamlMap& server, flow::Settings& settings);  // server.apiKey
 void read_currency(YamlMap& root, Draft& draft);                // currency: before any amount
 // currency.usdPerSat, where it is fetched. What it falls back to is the currency's until then.
 payment::RateTerms read_rate_terms(YamlMap& map, Currency& currency);
-std::optional<int64_t> nano_per_sat(Money usd, const Currency& currency);
+int64_t nano_per_sat(Money usd, const Currency& currency);
 void read_upstreams(YamlMap& root, Draft& draft);  // upstreams
 void read_mcp_servers(YamlMap& root, Draft& draft);
 // `definitions` and `tools` of an MCP server.

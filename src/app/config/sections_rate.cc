@@ -1,6 +1,8 @@
 // currency.usdPerSat, where it is asked for: {url, path, per, every, maxAge, fallback, maxChange}.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "app/config/sections.h"
 #include "node/rate_source.h"
 #include "wire/url.h"
@@ -39,7 +41,7 @@ void read_times(YamlMap& map, payment::RateTerms& terms) {
 
 }  // namespace
 
-std::optional<int64_t> nano_per_sat(Money usd, const Currency& currency) {
+int64_t nano_per_sat(Money usd, const Currency& currency) {
   const __int128 product = static_cast<__int128>(usd.nano()) * currency.nano_per_usd;
   return static_cast<int64_t>((product + kNanoPerCredit - 1) / kNanoPerCredit);
 }
