@@ -61,7 +61,7 @@ Json refund_json(const store::RefundRecord& refund) {
 }
 
 // Nothing that would open a door.
-Json shown(const store::PurchaseRecord& purchase) {
+Json purchase_json(const store::PurchaseRecord& purchase) {
   using State = store::PurchaseRecord::State;
   Json out = {{"payment_hash", to_hex(as_bytes_view(purchase.payment_hash))},
               {"state", purchase.state == State::pending     ? "pending"
@@ -180,7 +180,7 @@ Reply LightningApi::purchases(const Query& query) {
   TRY_ASSIGN(const auto purchases, available(gateway_.bank.purchases().list(count)));
   Json out = Json::array();
   for (const store::PurchaseRecord& purchase : purchases)
-    out.push_back(shown(purchase));
+    out.push_back(purchase_json(purchase));
   return out;
 }
 
