@@ -1,5 +1,6 @@
 // The harness: starts the binary and the demo upstreams on free loopback ports with a scratch data
 // directory, talks to them as users do, and ends them by process id. Nothing here looks inside.
+import { randomInt } from 'node:crypto';
 import { spawn, execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from
@@ -52,16 +53,20 @@ export function scratch(t) {
   return folder;
 }
 
-// Ports are asked from the kernel and given away again at once: start() tries anew when another
-// process was faster.
+// Not one of those that the kernel gives to who asks for any (from 32768 on): a server of another
+// test would get it in the meantime, and be asked whether it is ready. start() tries anew when
+// another process was faster.
 export async function freePort() {
-  const server = net.createServer();
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address();
-  server.close();
-  await once(server, 'close');
-  return port;
+  for (;;) {
+    const port = randomInt(16_384, 32_768);
+    const server = net.createServer();
+    server.listen(port, '127.0.0.1');
+    const free = await once(server, 'listening').then(() => true, () => false);
+    if (!free) continue;
+    server.close();
+    await once(server, 'close');
+    return port;
+  }
 }
 
 // A child process whose output is kept for the failure message.
