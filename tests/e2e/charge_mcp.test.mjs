@@ -342,3 +342,24 @@ test('MCP servers are not sold where nobody can be paid', async (t) => {
   await assert.rejects(toolShop(t, { lightning: undefined }),
     /MCP server 'code' is in mode charge, but there is no `lightning`/);
 });
+
+test('free calls of a tool, and then a price: by address, and by what was paid', async (t) => {
+  const tiers = [{ upTo: 2, cost: 0 }, { upTo: 4, cost: '$0.006' }, { cost: '$0.003' }];
+  const { gateway, counts } = await toolShop(t, { charge: { calls: 3 } },
+    { search_code: { volume: { tiers } } });
+  for (let i = 0; i < 2; ++i) assert.ok(isServed(await ask(gateway, 'search_code')), `call ${i}`);
+  const { l402, amount_sats: sats } = await challenged(gateway, 'search_code');
+  assert.equal(sats, 30, 'credit for three calls at the first price');
+  const preimage = await pay(gateway, l402.invoice);
+  const meta = { [CREDENTIAL]: `L402 ${l402.macaroon}:${preimage}` };
+  for (let i = 0; i < 4; ++i) {
+    const answer = await ask(gateway, 'search_code', { meta });
+    assert.ok(isServed(answer), `paid call ${i}: ${answer.text}`);
+  }
+  await challenged(gateway, 'search_code', { meta });
+  assert.equal(countFile(counts), 6);
+  const manifest = (await call(`${gateway.url}/.well-known/l402.json`)).json;
+  const search = manifest.services.flatMap((one) => one.resources)
+    .find((one) => one.tool === 'search_code');
+  assert.deepEqual(search.pricing, { model: 'dynamic', credits_per_call_at_most: 0.006 });
+});
