@@ -170,7 +170,9 @@ Buyer::Turn Buyer::resolved(const std::string& shelf, const Hash256& payment,
   const bool succeeded = status->state == PayStatus::State::succeeded;
   if (succeeded) {
     paid.preimage = status->preimage;
-    const Money cost = cost_of_msat(paid.amount_msat + status->fee_msat, wallet_.nano_per_sat);
+    // What was held, if nobody knows now what a satoshi is worth.
+    const auto rate = wallet_.nano_per_sat_at(now);
+    const Money cost = rate ? cost_of_msat(paid.amount_msat + status->fee_msat, *rate) : paid.held;
     if (!book_.succeed(payment, {status->preimage, status->fee_msat, cost}, now)) {
       return refused(kUnreadable, true);
     }
@@ -199,17 +201,20 @@ std::expected<Buyer::Terms, NoSale> Buyer::judge(const Order& order, Time now) c
   }
   if (!invoice->amount_msat) return no("its invoice leaves the amount open");
   if (invoice->expires() < later(now, kTimeToPaySeconds)) return no("its invoice has expired");
+  const auto rate = wallet_.nano_per_sat_at(now);
+  if (!rate) return std::unexpected(NoSale{"nobody knows now what a satoshi is worth", true});
   Terms terms;
+  terms.nano_per_sat = *rate;
   terms.payment_hash = invoice->payment_hash;
   terms.amount_msat = *invoice->amount_msat;
-  const int64_t most = msat_for(order.max, wallet_.nano_per_sat);
+  const int64_t most = msat_for(order.max, *rate);
   if (terms.amount_msat > most) {
     return no(fmt::format("it asks for {} sats, and this route pays up to {}",
                           sats(terms.amount_msat), sats(most)));
   }
   const int64_t fee = std::max(kMsatPerSat, share_of(terms.amount_msat, order.fee_percent));
   terms.fee_max_msat = std::min(fee, most - terms.amount_msat);
-  terms.held = cost_of_msat(terms.amount_msat + terms.fee_max_msat, wallet_.nano_per_sat);
+  terms.held = cost_of_msat(terms.amount_msat + terms.fee_max_msat, *rate);
   const auto own = own_invoices_.find(terms.payment_hash);
   if (!own) return std::unexpected(NoSale{kUnreadable, true});
   if (*own) return no("its invoice is one of this gateway's own");
@@ -289,7 +294,7 @@ Buyer::Bought Buyer::settle(const Order& order, const Terms& terms,
     return bought;
   }
   bought.state = Bought::State::yes;
-  bought.cost = cost_of_msat(terms.amount_msat + status->fee_msat, wallet_.nano_per_sat);
+  bought.cost = cost_of_msat(terms.amount_msat + status->fee_msat, terms.nano_per_sat);
   bought.note = fmt::format("bought of {} for {} sats and a fee of {}, payment {}", order.upstream,
                             sats(terms.amount_msat), sats(status->fee_msat), hash);
   bought.ticket = {terms.payment_hash,

@@ -29,6 +29,7 @@
 #include "base/result.h"
 #include "base/time.h"
 #include "payment/bolt11.h"
+#include "payment/exchange_rate.h"
 #include "payment/lightning_node.h"
 #include "payment/seller_challenge.h"
 #include "store/invoice_book.h"
@@ -53,7 +54,12 @@ class Buyer {
   struct Wallet {
     payment::LightningNode& node;
     payment::Network network;
-    int64_t nano_per_sat;
+    std::optional<int64_t> nano_per_sat;          // where it is fixed
+    const payment::ExchangeRate* rate = nullptr;  // else
+
+    std::optional<int64_t> nano_per_sat_at(Time now) const {
+      return rate ? rate->at(now) : nano_per_sat;
+    }
   };
   // All live longer, but for the node, which may end first: then no callback comes any more.
   Buyer(store::PurchaseBook& book, const store::InvoiceBook& own_invoices, const Clock& clock,
@@ -133,6 +139,7 @@ class Buyer {
     Hash256 payment_hash{};
     int64_t amount_msat = 0;
     int64_t fee_max_msat = 0;
+    int64_t nano_per_sat = 0;
     Money held;
   };
   std::expected<Terms, NoSale> judge(const Order& order, Time now) const;

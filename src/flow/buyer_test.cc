@@ -67,9 +67,12 @@ class BuyerTest : public testing::Test {
  protected:
   void SetUp() override { reopen(); }
 
+  const payment::ExchangeRate* rate_ = nullptr;
+
   void reopen() {
-    buyer_ = std::make_unique<Buyer>(book_, invoices_, clock_,
-                                     Buyer::Wallet{node_, payment::Network::regtest, kNanoPerSat});
+    buyer_ = std::make_unique<Buyer>(
+        book_, invoices_, clock_,
+        Buyer::Wallet{node_, payment::Network::regtest, kNanoPerSat, rate_});
     ASSERT_TRUE(buyer_->open());
   }
 
@@ -165,6 +168,23 @@ TEST_F(BuyerTest, NothingIsPaidThatIsNoBargain) {
   ASSERT_TRUE(invoices_.add(own));
   EXPECT_EQ(refuses(invoice(2)), "its invoice is one of this gateway's own");
   EXPECT_TRUE(book_.list(10).value().empty());
+}
+
+TEST_F(BuyerTest, AtAFetchedRateNothingIsBoughtWhileNobodyKnowsIt) {
+  payment::ExchangeRate rate(payment::RateTerms{});
+  rate_ = &rate;
+  reopen();
+  begin();
+  node_.answer = succeeded(1);
+  const Buyer::Bought unknown = buy(invoice(1));
+  EXPECT_EQ(unknown.state, State::no);
+  EXPECT_TRUE(unknown.why.is_ours);
+  EXPECT_EQ(unknown.why.reason, "nobody knows now what a satoshi is worth");
+  EXPECT_TRUE(node_.paid.empty());
+  ASSERT_TRUE(rate.learn(kNanoPerSat / 2, clock_.now()));
+  const Buyer::Bought known = buy(invoice(1));
+  EXPECT_EQ(known.state, State::yes);
+  EXPECT_EQ(known.cost, Money::nano(10 * kNanoPerSat / 2));
 }
 
 TEST_F(BuyerTest, TheFeeStaysBelowTheMost) {

@@ -53,10 +53,10 @@ class Gateway {
   mcp::Clients mcp_clients;
   StoredAnswers stored;
   Outcomes outcomes;
-  std::unique_ptr<Buyer> buyer;  // before the paywall, whose node calls it; null: nothing is bought
-  std::unique_ptr<Paywall> paywall;             // set before the first call; null: nothing is sold
   std::unique_ptr<payment::ExchangeRate> rate;  // set before the first call; null: it is fixed
-  KeyNames key_names = KeyNames::random();      // set before the first call
+  std::unique_ptr<Buyer> buyer;  // before the paywall, whose node calls it; null: nothing is bought
+  std::unique_ptr<Paywall> paywall;         // set before the first call; null: nothing is sold
+  KeyNames key_names = KeyNames::random();  // set before the first call
   std::atomic<bool> serving{false};  // /readyz says so: from the end of the start until SIGTERM
 
   // Snapshots; a reload replaces them for calls that begin later. Thread-safe.

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <map>
+#include <tuple>
 #include <utility>
 
 #include "base/crypto.h"
@@ -116,7 +117,9 @@ Result<void> Reader::read_earned() {
     report_.rows.push_back(std::move(group));
   }
   if (query_.by == RevenueBy::day) return {};
-  std::ranges::stable_sort(report_.rows, std::greater(), &RevenueRow::earned);
+  std::ranges::sort(report_.rows, [](const RevenueRow& a, const RevenueRow& b) {
+    return std::tie(b.earned, a.name, a.period) < std::tie(a.earned, b.name, b.period);
+  });
   return {};
 }
 

@@ -228,7 +228,8 @@ Result<void> Runtime::open_paywall() {
   config.webhook_url = lightning.webhook_url;
   config.data_dir = options_.data_dir;
   TRY_ASSIGN(auto node, node::make_node(config, clock_));
-  const flow::Buyer::Wallet wallet{*node, lightning.network, *settings_->currency.nano_per_sat};
+  const flow::Buyer::Wallet wallet{*node, lightning.network, settings_->currency.nano_per_sat,
+                                   gateway_->rate.get()};
   gateway_->buyer =
       std::make_unique<flow::Buyer>(bank_->purchases(), bank_->invoices(), clock_, wallet);
   TRY(gateway_->buyer->open());
