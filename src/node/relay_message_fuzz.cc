@@ -14,7 +14,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string_view text(reinterpret_cast<const char*>(data), size);
   if (const auto message = read_relay_message(text);
       message && message->kind == RelayMessage::Kind::event) {
-    const auto again = read_event(write_event(message->event));
+    const auto again = read_event(Json::parse(write_json(write_event(message->event))));
     RELEASE_ASSERT(again && event_id(*again) == message->event.id);
   }
   if (const auto connection = read_nwc_uri(text)) RELEASE_ASSERT(!connection->relays.empty());

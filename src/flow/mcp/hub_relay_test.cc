@@ -129,9 +129,8 @@ TEST(HubRelay, OtherRootsAreToldToTheConnectionsOfTheirClient) {
   // Asked for during a call that ends before anybody was asked.
   other->results["roots/list"] = R"({"roots":[]})";
   own("b", other, "glance");
-  EXPECT_TRUE(eventually([&] {
-    return own("b", other)["changed"] == Json::parse(R"({"roots":[]})");
-  }));
+  EXPECT_TRUE(
+      eventually([&] { return own("b", other)["changed"] == Json::parse(R"({"roots":[]})"); }));
 }
 
 }  // namespace
