@@ -20,11 +20,6 @@ constexpr int64_t kAskSeconds = 10;   // between two questions about what is unk
 constexpr int64_t kPaySeconds = 30;   // beyond, a payment under way is unknown
 constexpr int64_t kTimeToPaySeconds = 5;
 
-std::string sats(int64_t msat) {
-  if (msat % kMsatPerSat == 0) return fmt::format("{}", msat / kMsatPerSat);
-  return fmt::format("{}.{:03}", msat / kMsatPerSat, msat % kMsatPerSat);
-}
-
 // What so much money buys at most.
 int64_t msat_for(Money money, int64_t nano_per_sat) {
   const __int128 msat = static_cast<__int128>(money.nano()) * kMsatPerSat / nano_per_sat;
@@ -210,7 +205,7 @@ std::expected<Buyer::Terms, NoSale> Buyer::judge(const Order& order, Time now) c
   const int64_t most = msat_for(order.max, *rate);
   if (terms.amount_msat > most) {
     return no(fmt::format("it asks for {} sats, and this route pays up to {}",
-                          sats(terms.amount_msat), sats(most)));
+                          payment::format_sats(terms.amount_msat), payment::format_sats(most)));
   }
   const int64_t fee = std::max(kMsatPerSat, share_of(terms.amount_msat, order.fee_percent));
   terms.fee_max_msat = std::min(fee, most - terms.amount_msat);
@@ -288,7 +283,7 @@ Buyer::Bought Buyer::settle(const Order& order, const Terms& terms,
     bought.state = Bought::State::unknown;
     bought.why = {kUnderWay, true};
     bought.note = fmt::format("a payment of {} sats to {} is unknown, payment {}",
-                              sats(terms.amount_msat), order.upstream, hash);
+                              payment::format_sats(terms.amount_msat), order.upstream, hash);
     const std::lock_guard lock(mutex_);
     shelves_[order.shelf].unknown = terms.payment_hash;
     return bought;
@@ -296,7 +291,8 @@ Buyer::Bought Buyer::settle(const Order& order, const Terms& terms,
   bought.state = Bought::State::yes;
   bought.cost = cost_of_msat(terms.amount_msat + status->fee_msat, terms.nano_per_sat);
   bought.note = fmt::format("bought of {} for {} sats and a fee of {}, payment {}", order.upstream,
-                            sats(terms.amount_msat), sats(status->fee_msat), hash);
+                            payment::format_sats(terms.amount_msat),
+                            payment::format_sats(status->fee_msat), hash);
   bought.ticket = {terms.payment_hash,
                    payment::write_seller_credential(order.challenge.scheme, order.challenge.ticket,
                                                     status->preimage)};

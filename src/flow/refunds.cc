@@ -30,8 +30,7 @@ std::unexpected<RefundProblem> unavailable(std::string message) {
 }
 
 std::string sats(int64_t msat) {
-  const std::string whole = fmt::format("{}", msat / 1000);
-  return msat % 1000 == 0 ? whole + " sats" : fmt::format("{}.{:03} sats", whole, msat % 1000);
+  return payment::format_sats(msat) + " sats";
 }
 
 std::unexpected<RefundProblem> in_use() {

@@ -113,9 +113,7 @@ net::Task<Result<InvoiceStatus>> Lnbits::lookup(InvoiceKey key) {
 
 net::Task<Result<int64_t>> Lnbits::fee_reserve(std::string bolt11) {
   const auto answer = co_await get("/api/v1/payments/fee-reserve?invoice=" + bolt11);
-  if (!answer) co_return fail(answer.error().message);
-  if (answer->status != 200) co_return fail(client_->explain(*answer));
-  const auto json = read_object(answer->body);
+  const auto json = client_->object_of(answer);
   if (!json) co_return fail(json.error().message);
   co_return whole_at(*json, "fee_reserve");
 }
@@ -166,9 +164,7 @@ net::Task<> Lnbits::listen(const Hint&) {
 
 net::Task<Result<std::string>> Lnbits::ping() {
   const auto answer = co_await get("/api/v1/wallet");
-  if (!answer) co_return fail(answer.error().message);
-  if (answer->status != 200) co_return fail(client_->explain(*answer));
-  const auto json = read_object(answer->body);
+  const auto json = client_->object_of(answer);
   if (!json) co_return fail(json.error().message);
   co_return client_->shown(text_at(*json, "name").value_or("LNbits"));
 }

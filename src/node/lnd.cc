@@ -106,9 +106,7 @@ net::Task<Result<MadeInvoice>> Lnd::create(InvoiceRequest request) {
   ask.body = write_json(body);
   ask.repeatable = true;
   const auto answer = co_await client_->ask(std::move(ask));
-  if (!answer) co_return fail(answer.error().message);
-  if (answer->status != 200) co_return fail(client_->explain(*answer));
-  const auto json = read_object(answer->body);
+  const auto json = client_->object_of(answer);
   if (!json) co_return fail(json.error().message);
   const auto hash = base64_hash_at(*json, "r_hash");
   if (!hash) co_return fail(hash.error().message);
@@ -207,9 +205,7 @@ net::Task<Result<std::string>> Lnd::ping() {
   ask.path = "/v1/getinfo";
   ask.repeatable = true;
   const auto answer = co_await client_->ask(std::move(ask));
-  if (!answer) co_return fail(answer.error().message);
-  if (answer->status != 200) co_return fail(client_->explain(*answer));
-  const auto json = read_object(answer->body);
+  const auto json = client_->object_of(answer);
   if (!json) co_return fail(json.error().message);
   co_return client_->shown(text_at(*json, "alias").value_or("LND"));
 }

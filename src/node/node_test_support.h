@@ -26,21 +26,46 @@ inline std::string http(int status, const std::string& body) {
          " X\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
 }
 
+// A socket that listens on the loopback.
+class Listener {
+ public:
+  Listener() : fd_(::socket(AF_INET, SOCK_STREAM, 0)) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof address;
+    (void)::bind(fd_, reinterpret_cast<sockaddr*>(&address), size);
+    (void)::listen(fd_, 16);
+    (void)::getsockname(fd_, reinterpret_cast<sockaddr*>(&address), &size);
+    port_ = ntohs(address.sin_port);
+  }
+  ~Listener() { ::close(fd_); }
+  Listener(const Listener&) = delete;
+  Listener& operator=(const Listener&) = delete;
+
+  int fd() const { return fd_; }
+  uint16_t port() const { return port_; }
+
+ private:
+  int fd_;
+  uint16_t port_ = 0;
+};
+
+// Waits until there is something to read; false: it is to stop.
+inline bool is_readable(int fd, const std::atomic<bool>& stopping) {
+  while (!stopping) {
+    pollfd watched{fd, POLLIN, 0};
+    if (::poll(&watched, 1, 20) > 0) return true;
+  }
+  return false;
+}
+
 // Answers each request with what the script says, byte for byte. Empty: never; after "cut" and the
 // rest, the connection ends.
 class ScriptedServer {
  public:
   using Script = std::function<std::string(const std::string& request)>;
   explicit ScriptedServer(Script script) : script_(std::move(script)) {
-    listener_ = ::socket(AF_INET, SOCK_STREAM, 0);
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof address;
-    (void)::bind(listener_, reinterpret_cast<sockaddr*>(&address), size);
-    (void)::listen(listener_, 16);
-    (void)::getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &size);
-    port_ = ntohs(address.sin_port);
     thread_ = std::thread([this] { accept_all(); });
   }
   ~ScriptedServer() {
@@ -48,28 +73,21 @@ class ScriptedServer {
     thread_.join();
     for (std::thread& one : connections_)
       one.join();
-    ::close(listener_);
   }
   ScriptedServer(const ScriptedServer&) = delete;
   ScriptedServer& operator=(const ScriptedServer&) = delete;
 
-  std::string url() const { return "http://127.0.0.1:" + std::to_string(port_); }
+  std::string url() const { return "http://127.0.0.1:" + std::to_string(listener_.port()); }
   std::vector<std::string> requests() {
     const std::lock_guard lock(mutex_);
     return requests_;
   }
 
  private:
-  bool is_ready(int fd) const {
-    while (!stopping_) {
-      pollfd watched{fd, POLLIN, 0};
-      if (::poll(&watched, 1, 20) > 0) return true;
-    }
-    return false;
-  }
+  bool is_ready(int fd) const { return is_readable(fd, stopping_); }
   void accept_all() {
-    while (is_ready(listener_)) {
-      const int fd = ::accept(listener_, nullptr, nullptr);
+    while (is_ready(listener_.fd())) {
+      const int fd = ::accept(listener_.fd(), nullptr, nullptr);
       connections_.emplace_back([this, fd] { serve(fd); });
     }
   }
@@ -105,8 +123,7 @@ class ScriptedServer {
   }
 
   Script script_;
-  int listener_ = -1;
-  uint16_t port_ = 0;
+  Listener listener_;
   std::atomic<bool> stopping_ = false;
   std::mutex mutex_;
   std::vector<std::string> requests_;

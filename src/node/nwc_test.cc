@@ -24,21 +24,11 @@ class Relay {
 
   explicit Relay(Script script, std::string notifications = "")
       : script_(std::move(script)), notifications_(std::move(notifications)) {
-    listener_ = ::socket(AF_INET, SOCK_STREAM, 0);
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof address;
-    (void)::bind(listener_, reinterpret_cast<sockaddr*>(&address), size);
-    (void)::listen(listener_, 16);
-    (void)::getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &size);
-    port_ = ntohs(address.sin_port);
     thread_ = std::thread([this] { accept_all(); });
   }
   ~Relay() {
     stopping_ = true;
     thread_.join();
-    ::close(listener_);
   }
   Relay(const Relay&) = delete;
   Relay& operator=(const Relay&) = delete;
@@ -46,22 +36,16 @@ class Relay {
   NodeConfig config() const {
     NodeConfig config = config_for("nwc", "");
     config.credential = "nostr+walletconnect://" + hex(wallet_.public_key()) +
-                        "?relay=ws://127.0.0.1:" + std::to_string(port_) +
+                        "?relay=ws://127.0.0.1:" + std::to_string(listener_.port()) +
                         "&secret=" + hex(filled(5));
     return config;
   }
 
  private:
-  bool is_ready(int fd) const {
-    while (!stopping_) {
-      pollfd watched{fd, POLLIN, 0};
-      if (::poll(&watched, 1, 20) > 0) return true;
-    }
-    return false;
-  }
+  bool is_ready(int fd) const { return is_readable(fd, stopping_); }
   void accept_all() {
-    while (is_ready(listener_)) {
-      const int fd = ::accept(listener_, nullptr, nullptr);
+    while (is_ready(listener_.fd())) {
+      const int fd = ::accept(listener_.fd(), nullptr, nullptr);
       serve(fd);
       ::close(fd);
     }
@@ -166,8 +150,7 @@ class Relay {
       NostrScheme::nip44,
       wallet_.shared_with(NostrKey::of(filled(5)).value().public_key()).value()};
   std::string waiting_;
-  int listener_ = -1;
-  uint16_t port_ = 0;
+  Listener listener_;
   std::atomic<bool> stopping_ = false;
   std::thread thread_;
 };

@@ -117,9 +117,7 @@ net::Task<Result<MadeInvoice>> Phoenixd::create(InvoiceRequest request) {
   if (!webhook_url_.empty()) ask.body += "&webhookUrl=" + form_encode(webhook_url_);
   ask.repeatable = true;
   const auto answer = co_await client_->ask(std::move(ask));
-  if (!answer) co_return fail(answer.error().message);
-  if (answer->status != 200) co_return fail(client_->explain(*answer));
-  const auto json = read_object(answer->body);
+  const auto json = client_->object_of(answer);
   if (!json) co_return fail(json.error().message);
   const auto hash = hex_hash_at(*json, "paymentHash");
   if (!hash) co_return fail(hash.error().message);
@@ -132,8 +130,7 @@ net::Task<Result<InvoiceStatus>> Phoenixd::lookup(InvoiceKey key) {
   const auto answer = co_await get("/payments/incoming/" + to_hex(as_bytes_view(key.payment_hash)));
   if (!answer) co_return fail(answer.error().message);
   if (is_unknown(*answer)) co_return InvoiceStatus{};
-  if (answer->status != 200) co_return fail(client_->explain(*answer));
-  const auto json = read_object(answer->body);
+  const auto json = client_->object_of(answer);
   if (!json) co_return fail(json.error().message);
   co_return read_incoming(*json, key.payment_hash);
 }
@@ -166,8 +163,7 @@ net::Task<Result<std::optional<PayStatus>>> Phoenixd::find(Hash256 payment_hash)
       co_await get("/payments/outgoingbyhash/" + to_hex(as_bytes_view(payment_hash)));
   if (!answer) co_return fail(answer.error().message);
   if (is_unknown(*answer)) co_return Found();
-  if (answer->status != 200) co_return fail(client_->explain(*answer));
-  const auto json = read_object(answer->body);
+  const auto json = client_->object_of(answer);
   if (!json) co_return fail(json.error().message);
   auto status = read_outgoing(*json, payment_hash);
   if (!status) co_return fail(status.error().message);
@@ -180,9 +176,7 @@ net::Task<> Phoenixd::listen(const Hint&) {
 
 net::Task<Result<std::string>> Phoenixd::ping() {
   const auto answer = co_await get("/getinfo");
-  if (!answer) co_return fail(answer.error().message);
-  if (answer->status != 200) co_return fail(client_->explain(*answer));
-  const auto json = read_object(answer->body);
+  const auto json = client_->object_of(answer);
   if (!json) co_return fail(json.error().message);
   co_return client_->shown("phoenixd " + text_at(*json, "version").value_or(""));
 }

@@ -176,6 +176,12 @@ std::string RestClient::shown(std::string_view text) const {
   return out;
 }
 
+Result<Json> RestClient::object_of(const Rested<RestAnswer>& answer) const {
+  if (!answer) return fail(answer.error().message);
+  if (answer->status != 200) return fail(explain(*answer));
+  return read_object(answer->body);
+}
+
 std::string RestClient::explain(const RestAnswer& answer) const {
   if (answer.status == 401 || answer.status == 403) {
     return fmt::format("it answered HTTP {}: check lightning.credential and what it permits",

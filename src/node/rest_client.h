@@ -16,6 +16,7 @@
 #include "base/result.h"
 #include "net/http_client.h"
 #include "net/upstream.h"
+#include "node/answer.h"
 #include "node/waits.h"
 
 namespace satgate::node {
@@ -65,6 +66,9 @@ class RestClient {
   // what is returned is empty unless the status was not 200.
   using Line = std::function<bool(std::string_view)>;
   net::Task<Rested<RestAnswer>> follow(RestRequest request, Line line);
+
+  // What a good answer (200) holds, a JSON object; else a sentence that says why not.
+  Result<Json> object_of(const Rested<RestAnswer>& answer) const;
 
   // For people: "it answered HTTP 404: NAME", without secrets and bounded.
   std::string explain(const RestAnswer& answer) const;

@@ -383,4 +383,10 @@ Result<std::string> write_bolt11(const Bolt11& invoice, const Hash256& node_key)
   return write_bech32(prefix, words);
 }
 
+std::string format_sats(int64_t msat) {
+  constexpr int64_t msat_per_sat = 1000;
+  const std::string whole = fmt::format("{}", msat / msat_per_sat);
+  return msat % msat_per_sat == 0 ? whole : fmt::format("{}.{:03}", whole, msat % msat_per_sat);
+}
+
 }  // namespace satgate::payment

@@ -54,4 +54,7 @@ Result<Bolt11> read_bolt11(std::string_view text);
 // or a text that can not be written, a time before 1970, a key that is none.
 Result<std::string> write_bolt11(const Bolt11& invoice, const Hash256& node_key);
 
+// Millisatoshis in satoshis, for people: "10", "20.001".
+std::string format_sats(int64_t msat);
+
 }  // namespace satgate::payment

@@ -25,7 +25,8 @@ export async function pay(gateway, invoice) {
 export async function buy(gateway, url, fields = {}) {
   const { macaroon, invoice } = await ask(url, fields);
   const preimage = await pay(gateway, invoice);
-  return { macaroon, preimage, headers: { authorization: `L402 ${macaroon}:${preimage}` } };
+  const headers = { authorization: `L402 ${macaroon}:${preimage}` };
+  return { macaroon, invoice, preimage, headers };
 }
 
 // A server of the test's own on loopback; its address.

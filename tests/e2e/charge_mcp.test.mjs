@@ -16,6 +16,7 @@ import { SSEClientTransport } from '@modelcontextprotocol/sdk/client/sse.js';
 import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js';
 import { atEnd, bearer, call, countFile, demo, root, satgate, scratch, startGateway, together }
   from './gateway.mjs';
+import { pay } from './buying.mjs';
 import { PRICE, connect, generations, modernCall, rpcResult } from './mcp_clients.mjs';
 
 const CREDENTIAL = 'io.satgate/credential';
@@ -39,9 +40,6 @@ async function toolShop(t, extra = {}, tools = {}) {
     ...extra } });
   return { gateway, counts };
 }
-
-const pay = async (gateway, invoice) =>
-  (await gateway.json('lightning', 'pay', invoice)).preimage;
 
 function ask(gateway, name, { args = {}, headers = {}, meta = {}, id = 1 } = {}) {
   const request = modernCall(name, args, id);

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
+import { ask, buy } from './buying.mjs';
 import { bearer, call, eventually, startGateway, startUpstream } from './gateway.mjs';
 import { modernCall } from './mcp_clients.mjs';
 import { mcpShop } from './shops.mjs';
@@ -28,20 +29,6 @@ async function market(t, extra = {}) {
     ...extra,
   } });
   return { gateway, url: (file) => `${gateway.url}${file}` };
-}
-
-async function ask(url) {
-  const answer = await call(url);
-  assert.equal(answer.status, 402, answer.text);
-  const [, macaroon, invoice] =
-    /^L402 macaroon="([^"]+)", invoice="([^"]+)"/.exec(answer.headers['www-authenticate']);
-  return { macaroon, invoice };
-}
-
-async function buy(gateway, url) {
-  const { macaroon, invoice } = await ask(url);
-  const { preimage } = await gateway.json('lightning', 'pay', invoice);
-  return { invoice, headers: { authorization: `L402 ${macaroon}:${preimage}` } };
 }
 
 async function use(url, headers, times = 1) {

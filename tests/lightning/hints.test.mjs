@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
 import test from 'node:test';
+import { ask } from '../e2e/buying.mjs';
 import { atEnd, call, freePort, sleep, startGateway, startUpstream } from '../e2e/gateway.mjs';
 import { startCln } from './cln.mjs';
 import { startLnbits } from './lnbits.mjs';
@@ -26,13 +27,6 @@ async function shop(t, lightning, port) {
     routes: [{ name: 'paid', match: { pathPrefix: '/paid/' }, upstream: 'api', mode: 'charge' }],
   } });
   return { gateway, url: `${gateway.url}/paid/one` };
-}
-
-async function ask(url) {
-  const { headers } = await call(url);
-  const [, macaroon, invoice] = /macaroon="([^"]+)", invoice="([^"]+)"/
-    .exec(headers['www-authenticate']);
-  return { macaroon, invoice };
 }
 
 const paidOf = (gateway) => gateway.json('lightning', 'invoices', '--paid');

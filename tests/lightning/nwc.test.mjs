@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
+import { ask } from '../e2e/buying.mjs';
 import { atEnd, call, freePort, scratch, startGateway, startUpstream } from '../e2e/gateway.mjs';
 import { startNetwork } from './network.mjs';
 import { startRelay, startWallet } from './nwc.mjs';
@@ -32,10 +33,7 @@ async function shop(t, { wallet: options, relays = (relay) => [relay.url], light
 }
 
 async function pay(url) {
-  const asked = await call(url);
-  assert.equal(asked.status, 402, asked.text);
-  const [, macaroon, invoice] = /macaroon="([^"]+)", invoice="([^"]+)"/
-    .exec(asked.headers['www-authenticate']);
+  const { macaroon, invoice } = await ask(url);
   const { preimage } = await network.buyer.pay(invoice);
   return { headers: { authorization: `L402 ${macaroon}:${preimage}` } };
 }
