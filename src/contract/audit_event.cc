@@ -48,6 +48,8 @@ std::string_view to_string(EventKind kind) {
       return "pay";
     case EventKind::refund:
       return "refund";
+    case EventKind::outcome:
+      return "outcome";
   }
   std::unreachable();
 }

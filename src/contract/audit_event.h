@@ -38,6 +38,7 @@ enum class EventKind : uint8_t {
   accept,    // a person accepted what a server says about a tool
   pay,       // a buyer's payment was found settled, and opened a paid token
   refund,    // what a buyer had paid goes back, or did, or did not
+  outcome,   // of an answered call that is paid by it: it was told, or its time was over
 };
 
 std::string_view to_string(Decision decision);

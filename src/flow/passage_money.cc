@@ -229,6 +229,10 @@ bool Passage::waits_for_outcome() {
   AuditEvent& written = event();
   written.decision = Decision::allow;
   written.http_status = outcome_.http_status;
+  written.detail = "answered; its outcome is still to be told";
+  // Law 3.3: who has the answer knows that it is recorded.
+  if (!worker_.gateway.bank.record(written)) return false;
+  written.kind = EventKind::outcome;
   written.shares = settings_->tariff->shares_of(call_, token_name());
   if (reservation_->remaining() != Money::max()) settled_.remaining = reservation_->remaining();
   settled_.cost = cost_of_outcome();

@@ -8,12 +8,6 @@
 #include "flow/refusal_text.h"
 
 namespace satgate::flow {
-namespace {
-
-constexpr std::string_view kAgreed = "sale";  // the rule of a price that was paid
-
-}  // namespace
-
 // Whose calls count together: those of a token with all that is below it, or of a client without
 // one.
 AccountId Passage::caller() const {
@@ -94,8 +88,7 @@ void Passage::price() {
   if (!quote) return deny(quote.error(), refusal_text(quote.error(), culprit(quote.error())));
   // Who has paid for calls pays for them what was agreed, whatever the price has become.
   if (record_ && record_->sale && is_agreed(*quote)) {
-    return take_quote(
-        settings_->tariff->quote_cached(*quote, *record_->sale->call_price(), kAgreed));
+    return take_quote(settings_->tariff->quote_agreed(*quote, *record_->sale->call_price()));
   }
   if (is_unpriced_) {
     detail_ = "the pricer did not answer";

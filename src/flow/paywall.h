@@ -45,7 +45,7 @@ struct ChargeSettings {
   bool only_if_signaled = false;   // 402 only to clients that say that they can pay; others get 401
   std::string realm = "satgate";   // of the Payment scheme
   std::string network;             // of the node, as invoices name it
-  bool charges_failures = false;   // a call whose upstream failed is charged to who has paid
+  bool charges_failures = true;    // a call whose upstream failed is charged to who has paid
   size_t pool = 8;                 // invoices kept ready for each thing that is asked for
   size_t open_of_one_client = 32;  // invoices; more asks are shown these again
   size_t open_max = 10'000;        // invoices of all clients

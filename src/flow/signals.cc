@@ -14,8 +14,9 @@ namespace {
 constexpr size_t kSignalBytesMax = 64 * 1024;
 
 std::optional<bool> read_success(dialect::mcp::RawJson& json, std::string_view body) {
+  if (!json.check(body)) return std::nullopt;
   const auto members = json.members(body);
-  if (!members || !json.check(body)) return std::nullopt;
+  if (!members) return std::nullopt;
   std::optional<bool> success;
   for (const dialect::mcp::RawMember& member : *members) {
     if (member.key != "success" || success) return std::nullopt;

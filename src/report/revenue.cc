@@ -85,14 +85,15 @@ class Reader {
 Result<void> Reader::read_earned() {
   const bool by_partner = query_.by == RevenueBy::partner;
   const std::string_view column = by_partner ? "''" : kColumns[static_cast<size_t>(query_.by)];
-  TRY_ASSIGN(Statement rows,
-             database_.prepare(fmt::format(
-                 "SELECT {} AS name, sale_payment, "
-                 "json_extract(record, '$.sale.amount_msat'), json_extract(record, "
-                 "'$.sale.credit'), sum(events), sum(spend.spent) FROM spend "
-                 "JOIN spend_keys ON spend_keys.id = spend.key {} WHERE kind = 'call' AND "
-                 "decision = 'allow' AND second >= ? AND second < ? GROUP BY 1, tokens.id",
-                 column, kSold)));
+  TRY_ASSIGN(
+      Statement rows,
+      database_.prepare(fmt::format(
+          "SELECT {} AS name, sale_payment, "
+          "json_extract(record, '$.sale.amount_msat'), json_extract(record, "
+          "'$.sale.credit'), sum(iif(kind = 'call', events, 0)), sum(spend.spent) FROM spend "
+          "JOIN spend_keys ON spend_keys.id = spend.key {} WHERE kind IN ('call', 'outcome') AND "
+          "decision = 'allow' AND second >= ? AND second < ? GROUP BY 1, tokens.id",
+          column, kSold)));
   TRY_ASSIGN(Statement find,
              database_.prepare("SELECT received_msat FROM invoices WHERE payment_hash = ? AND "
                                "paid IS NOT NULL"));

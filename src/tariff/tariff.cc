@@ -354,6 +354,12 @@ Quote Tariff::quote_with_purchase(const Quote& quote, Money most) const {
   return result;
 }
 
+Quote Tariff::quote_agreed(const Quote& quote, Money price) const {
+  Quote result = quote_cached(quote, price, "sale");
+  result.terms_ = quote.terms_;
+  return result;
+}
+
 bool Tariff::keeps_results() const {
   const auto has = [](const auto& token) { return token.second.tools.has_caches(); };
   return tables_->tools.has_caches() || std::ranges::any_of(tables_->tokens, has);

@@ -114,6 +114,9 @@ class Tariff {
   // The same call, which may also spend up to this at its upstream. REQUIRES: its price is flat.
   Quote quote_with_purchase(const Quote& quote, Money most) const;
 
+  // The same call at a price that was agreed; by its outcome, where its price is.
+  Quote quote_agreed(const Quote& quote, Money price) const;
+
   // Whether what the tool answers may be given again, and to whom; null: it may not.
   const ToolCache* cache_of(const Call& call, std::string_view token_name) const;
 

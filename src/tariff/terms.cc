@@ -156,7 +156,7 @@ AccountId Terms::account(const AccountId& who) const {
 
 Money Terms::settled(std::optional<Money> upstream) const {
   const UpstreamCostPolicy& told = *policy_.dynamic->upstream_cost;
-  return min(upstream ? times(*upstream, told.factor) : cost_, most_);
+  return upstream ? times(*upstream, told.factor) : min(cost_, most_);
 }
 
 Money Terms::price(const Circumstances& under) const {

@@ -54,7 +54,8 @@ class Terms {
   const std::string& label() const { return label_; }
   // What the upstream's answer says decides, see settled(); until then all of most() is held.
   bool is_told_by_upstream() const { return policy_.dynamic && policy_.dynamic->upstream_cost; }
-  // At this cost of the upstream's; nothing: it did not say.
+  // At this cost of the upstream's; nothing: it did not say. More than most() is an overrun (Law
+  // 1.3), which the ledger handles.
   Money settled(std::optional<Money> upstream) const;
 
  private:

@@ -164,7 +164,8 @@ TEST(Terms, WhatOthersSayIsBounded) {
   const Terms terms = make(amount("0.01"), {{}, told});
   EXPECT_EQ(terms.price({}), amount("0.5")) << "held until it is told";
   EXPECT_EQ(terms.settled(amount("0.1")), amount("0.12"));
-  EXPECT_EQ(terms.settled(Money::max()), amount("0.5"));
+  EXPECT_EQ(terms.settled(amount("0.5")), amount("0.6")) << "an overrun, for the ledger to see";
+  EXPECT_EQ(terms.settled(Money::max()), Money::max());
   EXPECT_EQ(terms.settled({}), amount("0.01"));
 }
 

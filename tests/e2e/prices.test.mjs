@@ -75,10 +75,13 @@ test('call 101 past the free tier is for sale', async (t) => {
   assert.equal(answer.json.amount_sats, 10);
   assert.equal(api.seen.length, 100);
   const { headers } = await buy(gateway, url('/paid/one'));
-  const paid = await call(url('/paid/two'), { headers });
+  assert.equal((await call(url('/paid/two'), { headers })).status, 402, 'it is of this path');
+  const paid = await call(url('/paid/one'), { headers });
+  assert.equal(paid.status, 200, paid.text);
   assert.equal(paid.headers['x-cost-per-call'], '0.006 USD', 'what is free is for others');
-  const again = await call(url('/paid/two'), { headers });
+  const again = await call(url('/paid/one'), { headers });
   assert.equal(again.status, 402, 'a paid token brings no free calls');
+  assert.equal(api.seen.length, 101);
 });
 
 test('a thousand at one price, the next ten thousand at another', async (t) => {
@@ -117,6 +120,26 @@ test('strangers at once: no more free calls than there are', async (t) => {
   assert.equal(statuses.filter((one) => one === 200).length, 7);
   assert.equal(statuses.filter((one) => one === 402).length, 57, statuses.join());
   assert.equal(api.seen.length, 7);
+});
+
+test('a kill gives nobody more free calls, nor one more at a price', async (t) => {
+  const { gateway, url, api } = await shop(t,
+    { '/api/*': tiered([0, 20], ['$0.01', 40], ['$0.001']) });
+  const token = await gateway.token('agent', '--total-limit', '10');
+  const work = (count) => together(count, () => call(url('/api/x'), { headers: bearer(token) }));
+  const free = (answers) =>
+    answers.filter((one) => one.headers['x-cost-per-call'] === '0.00 USD').length;
+  let given = free(await work(12));
+  assert.equal(given, 12);
+  const cut = work(64);
+  await sleep(15);
+  await gateway.kill9();
+  given += free(await cut);
+  await gateway.start();
+  const rest = await work(64);
+  given += free(rest);
+  assert.ok(given <= 20, `${given} free calls`);
+  assert.ok(await gateway.spent('agent') >= (api.seen.length - 40) * 0.001, 'none is forgotten');
 });
 
 test('a call that fails gives its place back', async (t) => {
@@ -174,17 +197,30 @@ test('demand: the price rises with the calls in flight, and falls again', async 
 test('the upstream says what it was: held at most, charged by what it said', async (t) => {
   const dynamic = { upstreamCost: { header: 'x-upstream-cost', factor: 1.5 }, max: '$0.50' };
   const endpoints = { '/api/*': { cost: '$0.05', dynamic } };
-  const costs = { '$0.02': 0.03, '0.1': 0.15, '$9': 0.5, nonsense: 0.05 };
+  const costs = { '$0.02': 0.03, '0.1': 0.15, nonsense: 0.05 };
   for (const [said, charged] of Object.entries(costs)) {
     const { gateway, url } = await shop(t, endpoints, {}, { 'x-upstream-cost': said });
     const token = await gateway.token('agent', '--total-limit', '0.6');
     const answer = await call(url('/api/x'), { headers: bearer(token) });
     assert.equal(answer.status, 200, answer.text);
     assert.equal(await gateway.spent('agent'), charged, said);
-    if (charged <= 0.1) continue;
     const second = await call(url('/api/x'), { headers: bearer(token) });
-    assert.equal(second.status, 402, 'the most that it can cost does not fit');
+    const fits = charged + 0.5 <= 0.6;
+    assert.equal(second.status, fits ? 200 : 402, 'the most that it can cost is held');
   }
+});
+
+test('an upstream that says more than it may cost: an overrun, and somebody looks', async (t) => {
+  const dynamic = { upstreamCost: { header: 'x-upstream-cost' }, max: '$0.50' };
+  const { gateway, url } = await shop(t, { '/api/*': { cost: '$0.05', dynamic } }, {},
+    { 'x-upstream-cost': '$9' });
+  const token = await gateway.token('agent', '--total-limit', '5');
+  const once = () => call(url('/api/x'), { headers: bearer(token) });
+  assert.equal((await once()).status, 200);
+  assert.equal(await gateway.spent('agent'), 0.5);
+  const blocked = await once();
+  assert.equal(blocked.json.error, 'account_blocked', blocked.text);
+  assert.equal((await gateway.events()).filter((one) => one.event === 'overrun').length, 1);
 });
 
 async function startPricer(t, answer) {
@@ -303,13 +339,29 @@ test('paid by what came of it: held, then charged or given back', async (t) => {
   assert.deepEqual((await tell(gateway, calls[1].id, false)).json, { charged: false });
   assert.equal(await gateway.spent('agent'), 1);
   assert.equal((await work()).answer.status, 200, 'what was given back can be spent');
-  const events = (await gateway.events()).filter((one) => one.event === 'call');
+  const events = (await gateway.events()).filter((one) => one.request_id);
   const of = (id) => events.filter((one) => one.request_id === id);
   assert.deepEqual(of(calls[0].id).map((one) => [one.cost, one.detail]),
-    [[1, 'the outcome was a success']]);
+    [[undefined, 'answered; its outcome is still to be told'], [1, 'the outcome was a success']]);
   assert.deepEqual(of(calls[1].id).map((one) => [one.cost, one.detail]),
-    [[0, 'the outcome was no success']]);
-  assert.equal(of(calls[2].id).length, 0, 'it has no end yet');
+    [[undefined, 'answered; its outcome is still to be told'],
+      [0, 'the outcome was no success']]);
+  assert.deepEqual(of(calls[2].id).map((one) => one.event), ['call'], 'it has no end yet');
+});
+
+test('by outcome and for sale: what was earned is known when it is told', async (t) => {
+  const { gateway, url } = await shop(t, { '/paid/*': { cost: '$0.006', share: { acme: '50%' },
+    outcome: { secret: SECRET } } });
+  const earned = async () => (await gateway.json('report', 'revenue', '--by', 'route')).rows;
+  const { headers } = await buy(gateway, url('/paid/one'));
+  const answer = await call(url('/paid/one'), { headers });
+  assert.equal(answer.status, 200, answer.text);
+  assert.equal((await call(url('/paid/one'), { headers })).status, 402, 'it is held');
+  assert.deepEqual(await earned(), [{ key: 'paid', calls: 1, earned: 0, earned_msat: 0 }]);
+  assert.equal((await tell(gateway, answer.headers['x-request-id'], true)).status, 200);
+  assert.deepEqual(await earned(), [{ key: 'paid', calls: 1, earned: 0.006, earned_msat: 10_000 }]);
+  const [told] = (await gateway.events()).filter((one) => one.event === 'outcome');
+  assert.deepEqual([told.cost, told.shares], [0.006, { acme: 0.003 }]);
 });
 
 test('an outcome that nobody tells', async (t) => {
@@ -317,15 +369,17 @@ test('an outcome that nobody tells', async (t) => {
     const { gateway, work } = await outcomeShop(t, { timeout: '1s', otherwise });
     const { id } = await work();
     await eventually('it is over', async () =>
-      (await gateway.events()).some((one) => one.request_id === id));
+      (await gateway.events()).some((one) => one.event === 'outcome' && one.request_id === id));
     assert.equal(await gateway.spent('agent'), spent, otherwise);
     const later = await work();
     await gateway.restart();
     assert.equal((await tell(gateway, later.id, true)).status, 404, 'a stop has ended it');
     assert.equal(await gateway.spent('agent'), 2 * spent);
-    await work();
+    const last = await work();
     await gateway.kill9();
     await gateway.start();
+    const kept = (await gateway.events()).filter((one) => one.request_id === last.id);
+    assert.ok(kept.some((one) => one.event === 'call'), 'who has the answer knows it is recorded');
     assert.equal(await gateway.spent('agent'), 2 * spent + 1, 'a crash charges what is held');
   }
 });
