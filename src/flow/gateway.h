@@ -36,7 +36,7 @@ class Gateway {
           std::shared_ptr<const token::Keyring> keyring)
       : bank(the_bank),
         clock(the_clock),
-        outcomes(the_bank),
+        outcomes(the_bank, metrics),
         config_{std::move(settings), nullptr},
         keyring_(std::move(keyring)) {
     bank.on_sync([this] { tell_synced(); });

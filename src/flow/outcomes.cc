@@ -102,8 +102,11 @@ Outcomes::Decided Outcomes::decide(std::string_view request_id, std::string_view
 bool Outcomes::end(std::unique_ptr<Waiting> waiting, bool charge, std::string_view why) {
   waiting->event.detail = why;
   const Money cost = charge ? waiting->cost : Money();
-  return bank_.settle(std::move(waiting->reservation), cost, waiting->event).has_value() &&
-         bank_.flush();
+  const auto receipt = bank_.settle(std::move(waiting->reservation), cost, waiting->event);
+  if (!receipt) return false;
+  metrics_.spent_nano += receipt->cost().nano();
+  if (receipt->overrun()) ++metrics_.overruns;
+  return bank_.flush();
 }
 
 std::unique_ptr<Outcomes::Waiting> Outcomes::take_overdue(Time now) {

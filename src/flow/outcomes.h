@@ -21,6 +21,7 @@
 #include "base/time.h"
 #include "contract/audit_event.h"
 #include "contract/reservation.h"
+#include "flow/metrics.h"
 #include "store/bank.h"
 #include "tariff/policy.h"
 
@@ -28,7 +29,8 @@ namespace satgate::flow {
 
 class Outcomes {
  public:
-  explicit Outcomes(store::Bank& bank) : bank_(bank) {}
+  // Both live longer.
+  Outcomes(store::Bank& bank, Metrics& metrics) : bank_(bank), metrics_(metrics) {}
 
   // Whether one more can wait; else the call is charged at once.
   bool has_room() const;
@@ -64,6 +66,7 @@ class Outcomes {
   std::unique_ptr<Waiting> take_overdue(Time now);
 
   store::Bank& bank_;
+  Metrics& metrics_;
   mutable std::mutex mutex_;                                              // guards what follows
   std::map<std::string, std::unique_ptr<Waiting>, std::less<>> waiting_;  // by request id
 };

@@ -338,6 +338,8 @@ test('paid by what came of it: held, then charged or given back', async (t) => {
   assert.equal((await tell(gateway, calls[0].id, false)).status, 404, 'it is decided once');
   assert.deepEqual((await tell(gateway, calls[1].id, false)).json, { charged: false });
   assert.equal(await gateway.spent('agent'), 1);
+  const metrics = await (await gateway.adminApi('/metrics')).text();
+  assert.match(metrics, /^satgate_spent_credits_total 1$/m);
   assert.equal((await work()).answer.status, 200, 'what was given back can be spent');
   const events = (await gateway.events()).filter((one) => one.request_id);
   const of = (id) => events.filter((one) => one.request_id === id);
